@@ -1,0 +1,140 @@
+"""The log in PostgreSQL: the same contract as in SQLite, on the library's recorder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from eventsourcing import persistence, postgres
+from psycopg import conninfo, rows, sql
+
+from adapters import event_store
+from domain import ports
+
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS chain (position bigint PRIMARY KEY, hash bytea NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS answers ("
+    "key text PRIMARY KEY, fingerprint text NOT NULL, status integer NOT NULL, "
+    "location text, etag text, body bytea NOT NULL, answered_at text NOT NULL, "
+    "position bigint NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (answered_at)",
+)
+
+
+def opened(url: str) -> PostgresRecorder:
+    """Connect, and make the tables when they are not there yet."""
+    given = conninfo.conninfo_to_dict(url)
+    datastore = postgres.PostgresDatastore(
+        dbname=str(given.get("dbname") or "wheelwright"),
+        host=str(given.get("host") or "127.0.0.1"),
+        port=str(given.get("port") or 5432),
+        user=str(given.get("user") or "postgres"),
+        password=str(given.get("password") or ""),
+        pool_size=2,
+        max_overflow=4,
+    )
+    recorder = PostgresRecorder(datastore)
+    recorder.create_table()
+    return recorder
+
+
+class PostgresRecorder(postgres.PostgresApplicationRecorder):
+    """The library's recorder with a chain and answers; its table lock orders the writers."""
+
+    def __init__(self, datastore: postgres.PostgresDatastore) -> None:
+        super().__init__(datastore)
+        self.sql_create_statements += [sql.SQL(statement).format() for statement in _TABLES]
+
+    def _fetch_ids_after_insert_events(
+        self,
+        curs: psycopg.Cursor[rows.DictRow],
+        stored_events: Sequence[persistence.StoredEvent],
+        answered: ports.Answered | None = None,
+        **_: Any,
+    ) -> Sequence[int] | None:
+        """Still inside the transaction and its table lock: the chain and the answer follow."""
+        positions = super()._fetch_ids_after_insert_events(curs, stored_events) or []
+        event_store.chain_on(curs, "%s", positions, stored_events)
+        if answered is not None:
+            event_store.remember(curs, "%s", answered, positions[-1])
+        return positions
+
+    def insert_each(
+        self, jobs: Sequence[tuple[Sequence[persistence.StoredEvent], ports.Answered | None]]
+    ) -> list[Sequence[int] | persistence.PersistenceError]:
+        """One transaction a job."""
+        return [self._inserted(events, answered) for events, answered in jobs]
+
+    def _inserted(
+        self, events: Sequence[persistence.StoredEvent], answered: ports.Answered | None
+    ) -> Sequence[int] | persistence.PersistenceError:
+        try:
+            if events:
+                return self.insert_events(events, answered=answered) or []
+            with self.datastore.transaction(commit=True) as curs:
+                if answered is not None:
+                    event_store.remember(curs, "%s", answered, 0)
+        except persistence.PersistenceError as error:
+            return error
+        return []
+
+    def select_stream(self, stream_id: UUID, after: int) -> list[persistence.Notification]:
+        return list(
+            self._rows(
+                "SELECT * FROM stored_events WHERE originator_id=%s AND originator_version>%s "
+                "ORDER BY originator_version",
+                (stream_id, after),
+            )
+        )
+
+    def iterate_streams(self, until: int) -> Iterator[persistence.Notification]:
+        return self._rows(
+            "SELECT * FROM stored_events WHERE notification_id<=%s "
+            "ORDER BY originator_id, originator_version",
+            (until,),
+        )
+
+    def _rows(
+        self, statement: str, parameters: tuple[Any, ...]
+    ) -> Iterator[persistence.Notification]:
+        """Through a server-side cursor, so that a long answer is never all in memory."""
+        with (
+            self.datastore.get_connection() as connection,
+            connection.transaction(),
+            connection.cursor(name="streams") as curs,
+        ):
+            curs.execute(sql.SQL(statement), parameters)
+            for row in curs:
+                yield persistence.Notification(
+                    id=row["notification_id"],
+                    originator_id=row["originator_id"],
+                    originator_version=row["originator_version"],
+                    topic=row["topic"],
+                    state=bytes(row["state"]),
+                )
+
+    def iterate_links(self) -> Iterator[tuple[int, bytes]]:
+        with (
+            self.datastore.get_connection() as connection,
+            connection.transaction(),
+            connection.cursor(name="links") as curs,
+        ):
+            curs.execute("SELECT position, hash FROM chain ORDER BY position")
+            for row in curs:
+                yield row["position"], bytes(row["hash"])
+
+    def select_answer(self, key: str) -> tuple[Any, ...] | None:
+        with self.datastore.get_connection() as connection, connection.cursor() as curs:
+            curs.execute(
+                "SELECT key, fingerprint, status, location, etag, body, answered_at, position "
+                "FROM answers WHERE key=%s",
+                (key,),
+            )
+            row = curs.fetchone()
+        return None if row is None else tuple(row.values())
+
+    def close(self) -> None:
+        self.datastore.close()

@@ -1,0 +1,204 @@
+"""Orders, which are also the API's request bodies. Prices in USD per share, amounts in USD.
+
+`effective_at` (for a sale also `opened_at`) says when it happened: an instant with its offset,
+or a New York date, which means that day's close. Left out it is now, or, for a trade that has
+expired, the close of its expiration date.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from domain import facts
+
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Text = Annotated[str, Meta(max_length=2000)]
+Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+Mark = Annotated[str, Meta(min_length=1, max_length=200)]
+Source = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^(api|cli|demo|risk|(import|migration|broker|plugin):[\w.:\-]{1,80})$",
+    ),
+]
+Moment = Annotated[str, Meta(min_length=10, max_length=40)]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every order may say."""
+
+    effective_at: Moment | None = None
+    source: Source = "api"
+    external_id: Mark | None = None
+    notes: Text | None = None
+
+
+class OpenPortfolio(Command, frozen=True, kw_only=True):
+    """Open a portfolio."""
+
+    name: Name
+    description: Text | None = None
+    default_capital: Decimal = Decimal(0)
+
+
+class ChangePortfolio(Command, frozen=True, kw_only=True):
+    """Change a portfolio's own data; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+    default_capital: Decimal | UnsetType = UNSET
+
+
+class ChooseDefault(Command, frozen=True, kw_only=True):
+    """Choose the portfolio that is meant when none is named."""
+
+    portfolio_id: str
+
+
+class StartWheel(Command, frozen=True, kw_only=True):
+    """Start a wheel with capital, with shares already held at a cost basis, or both."""
+
+    symbol: Annotated[str, Meta(min_length=1, max_length=10)]
+    capital_allocated: Decimal | None = None
+    shares: int = 0
+    cost_basis: Decimal | None = None
+    profile: facts.Profile = "conservative"
+    collateral: facts.Collateral = "cash_secured"
+    starting_direction: facts.Direction | None = None
+
+
+class ConfigureWheel(Command, frozen=True, kw_only=True):
+    """Change a wheel's settings; another capital is a contribution, or a withdrawal."""
+
+    capital_allocated: Decimal | None = None
+    profile: facts.Profile | None = None
+    collateral: facts.Collateral | None = None
+    starting_direction: facts.Direction | None = None
+
+
+class ArchiveWheel(Command, frozen=True, kw_only=True):
+    """Put a wheel away; with options open only when forced."""
+
+    force: bool = False
+
+
+class ReopenWheel(Command, frozen=True, kw_only=True):
+    """Bring an archived wheel back."""
+
+
+class SellOption(Command, frozen=True, kw_only=True):
+    """Record an option sold to open: a put secured by cash, or a call covered by shares."""
+
+    direction: facts.Direction
+    strike: Decimal
+    expiration_date: date
+    contracts: int = 1
+    premium_per_share: Decimal
+    fees: Decimal | None = None
+    opened_at: Moment | None = None
+    multiplier: int = 100
+
+
+class Expire(Command, frozen=True, kw_only=True):
+    """Let what is open expire: in the money by a cent it is assigned, else worthless."""
+
+    stock_price_at_expiry: Decimal
+    assigned: bool | None = None
+
+
+class Close(Command, frozen=True, kw_only=True):
+    """Buy back open contracts, all of them unless said otherwise."""
+
+    price_per_share: Decimal
+    contracts: int | None = None
+    fees: Decimal | None = None
+
+
+class Assign(Command, frozen=True, kw_only=True):
+    """The holder exercised, all open contracts unless said otherwise."""
+
+    contracts: int | None = None
+    stock_price: Decimal | None = None
+    fees: Decimal = Decimal(0)
+
+
+class Roll(Command, frozen=True, kw_only=True):
+    """Buy back and sell anew as one order; `fees` are the whole order's."""
+
+    close_price: Decimal
+    strike: Decimal
+    expiration_date: date
+    premium_per_share: Decimal
+    contracts: int | None = None
+    fees: Decimal | None = None
+
+
+class CorrectTrade(Command, frozen=True, kw_only=True):
+    """Write a note, or correct what was recorded, which needs a reason.
+
+    `close_price`, `closed_at` and `stock_price_at_expiry` correct the trade's last closing.
+    """
+
+    notes: Text | UnsetType | None = UNSET  # type: ignore[assignment]  # null clears a note
+    direction: facts.Direction | UnsetType = UNSET
+    strike: Decimal | UnsetType = UNSET
+    expiration_date: date | UnsetType = UNSET
+    contracts: int | UnsetType = UNSET
+    premium_per_share: Decimal | UnsetType = UNSET
+    fees: Decimal | UnsetType = UNSET
+    multiplier: int | UnsetType = UNSET
+    opened_at: Moment | UnsetType = UNSET
+    close_price: Decimal | UnsetType = UNSET
+    closed_at: Moment | UnsetType = UNSET
+    stock_price_at_expiry: Decimal | UnsetType = UNSET
+    reason: Reason | None = None
+
+
+class VoidTrade(Command, frozen=True, kw_only=True):
+    """The trade never happened: its sale and all that ended it are voided."""
+
+    reason: Reason
+
+
+class TradeShares(Command, frozen=True, kw_only=True):
+    """Buy or sell shares in the market, or bring them in from elsewhere at their basis."""
+
+    action: Literal["buy", "sell", "transfer_in"]
+    shares: int
+    price: Decimal
+    fees: Decimal = Decimal(0)
+
+
+class ReceiveDividend(Command, frozen=True, kw_only=True):
+    """A dividend was paid, on the shares held into the ex-date unless `shares` says otherwise."""
+
+    amount_per_share: Decimal
+    ex_date: date
+    shares: int | None = None
+
+
+class ApplySplit(Command, frozen=True, kw_only=True):
+    """`numerator` new shares for `denominator` old ones."""
+
+    numerator: int
+    denominator: int
+    cash_in_lieu: Decimal = Decimal(0)
+
+
+WheelCommand = (
+    StartWheel
+    | ConfigureWheel
+    | ArchiveWheel
+    | ReopenWheel
+    | SellOption
+    | TradeShares
+    | ReceiveDividend
+    | ApplySplit
+)
+TradeCommand = Expire | Close | Assign | Roll | CorrectTrade | VoidTrade

@@ -1,0 +1,428 @@
+"""Everything that can have happened, as it is kept for ever.
+
+A fact carries what a reader needs who never saw the stream it stands in. Its tag is
+its stored name: a class may move or be renamed, a tag may not. Reading refuses unknown
+fields, so that a rename cannot lose data in silence; a changed shape gets a new `schema`
+number and a row in `UPCASTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal, get_args
+from uuid import UUID, uuid5
+
+import msgspec
+
+Direction = Literal["put", "call"]
+Profile = Literal["aggressive", "moderate", "conservative", "defensive"]
+Collateral = Literal["cash_secured", "margin"]
+Severity = Literal["LOW", "MEDIUM", "HIGH"]
+Scalar = str | int | bool | None
+
+SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that happened."""
+
+
+class PortfolioCreated(Fact, frozen=True, kw_only=True, tag="PortfolioCreated"):
+    """A portfolio was opened."""
+
+    portfolio_id: UUID
+    portfolio_name: str
+    description: str | None = None
+    default_capital: Decimal = Decimal(0)
+
+
+class PortfolioChanged(Fact, frozen=True, kw_only=True, tag="PortfolioChanged"):
+    """A portfolio's own data changed; all fields as they now stand."""
+
+    portfolio_id: UUID
+    portfolio_name: str
+    description: str | None = None
+    default_capital: Decimal = Decimal(0)
+
+
+class PortfolioArchived(Fact, frozen=True, kw_only=True, tag="PortfolioArchived"):
+    """A portfolio was put away; nothing in it is lost."""
+
+    portfolio_id: UUID
+
+
+class PortfolioRestored(Fact, frozen=True, kw_only=True, tag="PortfolioRestored"):
+    """An archived portfolio came back."""
+
+    portfolio_id: UUID
+
+
+class DefaultPortfolioChosen(Fact, frozen=True, kw_only=True, tag="DefaultPortfolioChosen"):
+    """The portfolio that is meant when none is named."""
+
+    portfolio_id: UUID
+
+
+class OfWheel(Fact, frozen=True, kw_only=True):
+    """A fact of one wheel, which it names."""
+
+    portfolio_id: UUID
+    symbol: str
+
+
+class WheelStarted(OfWheel, frozen=True, kw_only=True, tag="WheelStarted"):
+    """A wheel was set up, with capital, with shares already held, or both.
+
+    `cost_basis` is USD per share.
+    """
+
+    capital: Decimal = Decimal(0)
+    shares: int = 0
+    cost_basis: Decimal = Decimal(0)
+    profile: Profile = "conservative"
+    collateral: Collateral = "cash_secured"
+    starting_direction: Direction = "put"
+
+
+class WheelConfigured(OfWheel, frozen=True, kw_only=True, tag="WheelConfigured"):
+    """Settings changed (None: as before), or capital was added (or, negative, withdrawn)."""
+
+    contribution: Decimal = Decimal(0)
+    profile: Profile | None = None
+    collateral: Collateral | None = None
+    starting_direction: Direction | None = None
+
+
+class OptionSold(OfWheel, frozen=True, kw_only=True, tag="OptionSold"):
+    """Contracts were sold to open. Prices in USD per share, fees in USD for the whole trade."""
+
+    trade_id: UUID
+    direction: Direction
+    strike: Decimal
+    expiration_date: date
+    contracts: int
+    premium_per_share: Decimal
+    fees: Decimal = Decimal(0)
+    multiplier: int = 100
+    rolled_from: UUID | None = None
+
+
+class OfTrade(OfWheel, frozen=True, kw_only=True):
+    """A fact of one trade; direction, strike and expiration as they stood when it was recorded."""
+
+    trade_id: UUID
+    direction: Direction
+    strike: Decimal
+    expiration_date: date
+
+
+class OptionBoughtBack(OfTrade, frozen=True, kw_only=True, tag="OptionBoughtBack"):
+    """Open contracts were bought to close."""
+
+    contracts: int
+    price_per_share: Decimal
+    fees: Decimal = Decimal(0)
+    rolled_to: UUID | None = None
+
+
+class OptionExpired(OfTrade, frozen=True, kw_only=True, tag="OptionExpired"):
+    """Open contracts expired worthless; `stock_price` is the close on that day."""
+
+    contracts: int
+    stock_price: Decimal
+
+
+class OptionAssigned(OfTrade, frozen=True, kw_only=True, tag="OptionAssigned"):
+    """The holder exercised: a put delivers shares to us, a call takes them away.
+
+    `at_expiry` tells an assignment at expiration from an early one.
+    """
+
+    contracts: int
+    stock_price: Decimal | None = None
+    fees: Decimal = Decimal(0)
+    at_expiry: bool = False
+
+
+class SharesBought(OfWheel, frozen=True, kw_only=True, tag="SharesBought"):
+    """Shares were bought in the market."""
+
+    shares: int
+    price: Decimal
+    fees: Decimal = Decimal(0)
+
+
+class SharesSold(OfWheel, frozen=True, kw_only=True, tag="SharesSold"):
+    """Shares were sold in the market."""
+
+    shares: int
+    price: Decimal
+    fees: Decimal = Decimal(0)
+
+
+class SharesTransferredIn(OfWheel, frozen=True, kw_only=True, tag="SharesTransferredIn"):
+    """Shares came in from elsewhere, a contribution at their stated basis per share."""
+
+    shares: int
+    price: Decimal
+    fees: Decimal = Decimal(0)
+
+
+class DividendReceived(OfWheel, frozen=True, kw_only=True, tag="DividendReceived"):
+    """A cash dividend was paid on the shares held into the ex-date."""
+
+    amount_per_share: Decimal
+    ex_date: date
+    shares: int
+
+
+class SplitApplied(OfWheel, frozen=True, kw_only=True, tag="SplitApplied"):
+    """`numerator` new shares for `denominator` old ones; cash in lieu of a fraction, in USD."""
+
+    numerator: int
+    denominator: int
+    cash_in_lieu: Decimal = Decimal(0)
+
+
+class TradeNoted(OfWheel, frozen=True, kw_only=True, tag="TradeNoted"):
+    """A trade's note was written anew."""
+
+    trade_id: UUID
+    notes: str | None
+
+
+class WheelArchived(OfWheel, frozen=True, kw_only=True, tag="WheelArchived"):
+    """A wheel was put away; nothing in it is lost."""
+
+
+class WheelReopened(OfWheel, frozen=True, kw_only=True, tag="WheelReopened"):
+    """An archived wheel came back."""
+
+
+class FactCorrected(OfWheel, frozen=True, kw_only=True, tag="FactCorrected"):
+    """A recorded fact was wrong in some fields; `effective_at` may be one of them."""
+
+    fact_version: int
+    changes: dict[str, Scalar]
+    reason: str
+
+
+class FactVoided(OfWheel, frozen=True, kw_only=True, tag="FactVoided"):
+    """A recorded fact never happened."""
+
+    fact_version: int
+    reason: str
+
+
+class OfAlert(Fact, frozen=True, kw_only=True):
+    """A fact of one alert: one trade under one rule."""
+
+    portfolio_id: UUID
+    wheel_id: UUID
+    trade_id: UUID
+    symbol: str
+    rule: str
+    severity: Severity
+
+
+class AlertRaised(OfAlert, frozen=True, kw_only=True, tag="AlertRaised"):
+    """A position began to need attention."""
+
+    message: str
+    direction: Direction
+    strike: Decimal
+    expiration_date: date
+    price: Decimal | None = None
+    price_as_of: datetime | None = None
+    dte_trading: int | None = None
+
+
+class AlertCleared(OfAlert, frozen=True, kw_only=True, tag="AlertCleared"):
+    """The condition is gone, and stayed gone long or far enough."""
+
+    reason: str
+    price: Decimal | None = None
+
+
+class AlertAcknowledged(OfAlert, frozen=True, kw_only=True, tag="AlertAcknowledged"):
+    """Somebody has seen it."""
+
+
+class AlertMuted(OfAlert, frozen=True, kw_only=True, tag="AlertMuted"):
+    """Somebody wants to hear no more of it before `until`."""
+
+    until: datetime
+
+
+WheelFact = (
+    WheelStarted
+    | WheelConfigured
+    | OptionSold
+    | OptionBoughtBack
+    | OptionExpired
+    | OptionAssigned
+    | SharesBought
+    | SharesSold
+    | SharesTransferredIn
+    | DividendReceived
+    | SplitApplied
+    | TradeNoted
+    | WheelArchived
+    | WheelReopened
+)
+Amendment = FactCorrected | FactVoided
+PortfolioFact = PortfolioCreated | PortfolioChanged | PortfolioArchived | PortfolioRestored
+AlertFact = AlertRaised | AlertCleared | AlertAcknowledged | AlertMuted
+SettingsFact = DefaultPortfolioChosen
+
+STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
+    "portfolio": get_args(PortfolioFact),
+    "wheel": get_args(WheelFact | Amendment),
+    "alert": get_args(AlertFact),
+    "settings": (DefaultPortfolioChosen,),
+}
+_BY_NAME = {_type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types}
+_KIND = {_type: kind for kind, types in STREAM_KINDS.items() for _type in types}
+NAMES: tuple[str, ...] = tuple(str(name) for name in _BY_NAME)
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A fact with its place in the log and its two clocks (aware UTC).
+
+    `position` is its place in the one order of the whole log, `version` its place in its
+    own stream, both from 1; position 0 means not stored yet.
+    """
+
+    position: int
+    stream_id: UUID
+    version: int
+    recorded_at: datetime
+    effective_at: datetime
+    source: str
+    command_id: UUID
+    external_id: str | None
+    fact: Fact
+    notes: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The fact's stored name."""
+        return name_of(type(self.fact))
+
+    @property
+    def kind(self) -> str:
+        """The kind of stream it stands in."""
+        return _KIND[type(self.fact)]
+
+
+class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The stored row's JSON around a fact's own fields."""
+
+    recorded_at: datetime
+    effective_at: datetime
+    source: str
+    command_id: UUID
+    data: msgspec.Raw
+    external_id: str | None = None
+    notes: str | None = None
+    schema: int = 1
+
+
+class _Written(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The same on the way out, with the fact itself."""
+
+    recorded_at: datetime
+    effective_at: datetime
+    source: str
+    command_id: UUID
+    data: Fact
+    external_id: str | None = None
+    notes: str | None = None
+    schema: int = 1
+
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _option_sold_1(old: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 said `premium` and knew no multiplier: every contract was of 100 shares."""
+    return {
+        ("premium_per_share" if field == "premium" else field): value
+        for field, value in old.items()
+    } | {"multiplier": 100}
+
+
+UPCASTS: dict[str, tuple[Upcast, ...]] = {"OptionSold": (_option_sold_1,)}
+
+_encoder = msgspec.json.Encoder()
+_stored = msgspec.json.Decoder(_Stored)
+
+
+@cache
+def name_of(fact: type[Fact]) -> str:
+    """The stored name of a kind of fact."""
+    return str(fact.__struct_config__.tag)
+
+
+def schema_of(name: str) -> int:
+    """The number of a fact's present shape, from 1."""
+    return 1 + len(UPCASTS.get(name, ()))
+
+
+@cache
+def _decoder(name: str) -> msgspec.json.Decoder[Fact]:
+    return msgspec.json.Decoder(_BY_NAME[name])
+
+
+def encode(recorded: Recorded) -> bytes:
+    """The JSON that is stored: readable with any SQLite tool, exact (money as text)."""
+    return _encoder.encode(
+        _Written(
+            recorded.recorded_at,
+            recorded.effective_at,
+            recorded.source,
+            recorded.command_id,
+            recorded.fact,
+            recorded.external_id,
+            recorded.notes,
+            schema_of(recorded.name),
+        )
+    )
+
+
+def decode(position: int, stream_id: UUID, version: int, name: str, state: bytes) -> Recorded:
+    """Read a stored row of any age. Raises msgspec.ValidationError or KeyError when it is none."""
+    row = _stored.decode(state)
+    upcasts = UPCASTS.get(name, ())[row.schema - 1 :]
+    if upcasts:
+        data: dict[str, Any] = msgspec.json.decode(row.data)
+        for upcast in upcasts:
+            data = upcast(data)
+        fact = msgspec.convert(data, _BY_NAME[name], strict=False)
+    else:
+        fact = _decoder(name).decode(row.data)
+    return Recorded(
+        position,
+        stream_id,
+        version,
+        row.recorded_at,
+        row.effective_at,
+        row.source,
+        row.command_id,
+        row.external_id,
+        fact,
+        row.notes,
+    )
+
+
+def wheel_stream(portfolio_id: UUID, symbol: str) -> UUID:
+    """One wheel per symbol and portfolio, without a lock."""
+    return uuid5(portfolio_id, symbol)
+
+
+def alert_stream(trade_id: UUID, rule: str) -> UUID:
+    """One alert per trade and rule, so that each open option is watched by itself."""
+    return uuid5(trade_id, f"alert:{rule}")

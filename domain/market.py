@@ -1,0 +1,189 @@
+"""What the market says, and the port through which it is asked.
+
+Prices are dollars per share (options too: times the multiplier for a contract) and exact
+decimals; volatilities and greeks are estimates and floats. Instants are aware, in UTC.
+
+    MarketFault                 no answer, and why
+    ├── UnknownSymbol           the provider has never heard of it
+    ├── NoData                  it knows the symbol, but nothing for the time asked
+    ├── ProviderDown            unreachable, or failing on its side
+    ├── Throttled               asked too often; later may work
+    ├── ReauthRequired          the login has ended; only a person can renew it
+    └── Unreadable              an answer came that makes no sense
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+import msgspec
+
+PriceState = Literal["live", "delayed", "stale", "missing"]
+Direction = Literal["put", "call"]
+
+LONGEST_SYMBOL = 10
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,9}")
+_SPEAKABLE = re.compile(r"[A-Za-z0-9.-]+")
+
+
+class MarketFault(Exception):
+    """A question that the market's provider did not answer, and about which symbol."""
+
+    def __init__(self, symbol: str, why: str) -> None:
+        super().__init__(f"{symbol}: {why}")
+        self.symbol = symbol
+        self.why = why
+
+
+class UnknownSymbol(MarketFault):
+    def __init__(self, symbol: str, why: str = "not a symbol that is served here") -> None:
+        super().__init__(symbol, why)
+
+
+class NoData(MarketFault):
+    def __init__(self, symbol: str, why: str = "nothing is known for that time") -> None:
+        super().__init__(symbol, why)
+
+
+class ProviderDown(MarketFault):
+    def __init__(self, symbol: str, why: str = "the provider does not answer") -> None:
+        super().__init__(symbol, why)
+
+
+class Throttled(MarketFault):
+    def __init__(self, symbol: str, why: str = "the provider was asked too often") -> None:
+        super().__init__(symbol, why)
+
+
+class ReauthRequired(MarketFault):
+    def __init__(self, symbol: str, why: str = "the login at the provider has ended") -> None:
+        super().__init__(symbol, why)
+
+
+class Unreadable(MarketFault):
+    def __init__(self, symbol: str, why: str = "the provider's answer makes no sense") -> None:
+        super().__init__(symbol, why)
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The last price of a share, and when, by whom and how freshly it was said."""
+
+    symbol: str
+    last: Decimal
+    bid: Decimal | None
+    ask: Decimal | None
+    as_of: datetime
+    source: str
+    state: PriceState
+
+
+class OptionMark(msgspec.Struct, frozen=True, gc=False):
+    """One contract of a chain; `symbol` is the underlying's.
+
+    Implied volatility is a decimal a year (0.25 is 25 %); vega per volatility point;
+    theta per calendar day. None is what the provider did not say.
+    """
+
+    symbol: str
+    direction: Direction
+    strike: Decimal
+    expiration: date
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    implied_volatility: float | None
+    delta: float | None
+    gamma: float | None
+    theta: float | None
+    vega: float | None
+    open_interest: int | None
+    volume: int | None
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """The options on one symbol, by expiration, then strike, then calls before puts."""
+
+    symbol: str
+    underlying: Quote
+    options: tuple[OptionMark, ...]
+    as_of: datetime
+    source: str
+    state: PriceState
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One session's prices as they were traded: not adjusted for anything later."""
+
+    symbol: str
+    day: date
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+
+
+class Dividend(msgspec.Struct, frozen=True):
+    """A cash dividend: who holds the share before the ex-date gets the amount."""
+
+    symbol: str
+    ex_date: date
+    amount: Decimal
+
+
+class MarketData(Protocol):
+    """A provider of prices. Whatever goes wrong inside comes out as a MarketFault.
+
+    A window's `first` and `last` are both inside it; None leaves that end open.
+    """
+
+    async def quotes(self, symbols: Iterable[str]) -> dict[str, Quote | MarketFault]:
+        """Answer every symbol by itself: one that fails never spoils the others."""
+        ...
+
+    async def chain(self, symbol: str, first: date | None, last: date | None) -> Chain:
+        """Give the options that expire within the window."""
+        ...
+
+    async def history(self, symbol: str, first: date, last: date) -> tuple[Bar, ...]:
+        """Give the finished sessions of the window, in order."""
+        ...
+
+    async def expirations(self, symbol: str) -> tuple[date, ...]:
+        """Give the dates on which listed options end, in order."""
+        ...
+
+    async def ex_dividends(self, symbol: str, first: date, last: date) -> tuple[Dividend, ...]:
+        """Give the dividends whose ex-date lies within the window, in order."""
+        ...
+
+
+def valid_symbol(symbol: str) -> str:
+    """The symbol as it is written everywhere: upper case, 1 to 10 of A-Z, 0-9, '.' and '-'.
+
+    Raises ValueError for any other text, above all for what the bus gives a meaning to.
+    """
+    written = symbol.upper()
+    if not (symbol.isascii() and _SYMBOL.fullmatch(written)):
+        raise ValueError(
+            f"{symbol!r} is no symbol: 1 to {LONGEST_SYMBOL} letters, digits, '.' or '-', "
+            "the first a letter or a digit"
+        )
+    return written
+
+
+def subject_token(symbol: str) -> str:
+    """The symbol as one token of a bus subject, and a key of its buckets: BRK.B is BRK_B.
+
+    Raises ValueError for what means something to the bus, or could not be read back.
+    """
+    if not _SPEAKABLE.fullmatch(symbol):
+        raise ValueError(f"{symbol!r} cannot be a token of a subject")
+    return symbol.replace(".", "_")
+
+
+def symbol_of(token: str) -> str:
+    """The symbol that a token of a bus subject stands for: BRK_B is BRK.B."""
+    return token.replace("_", ".")

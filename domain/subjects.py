@@ -1,0 +1,188 @@
+"""What is said on the bus, on which subject, and how long it is kept.
+
+    ledger.appended                                       nudge: the log's new head
+    views.advanced                                        nudge: the projector's position
+    ledger.event.<kind>.<stream id>.<Name>                LEDGER   every fact, once, in order
+    market.quote.<SYMBOL>, market.chain.<SYMBOL>          MARKET   prices as they come in
+    risk.position.<portfolio>.<wheel>                     RISK     a position's risk changed
+    risk.alert.<severity>.<SYMBOL>.<rule>                 RISK     raised, cleared, seen, muted
+    opportunity.<SYMBOL>                                  RISK     what a scan found
+    ops.heartbeat.<worker>, ops.job.<job>.<outcome>       OPS      who is alive, what ran
+
+Every subject is built here and nowhere else; whatever could be taken for a wildcard or a
+second token is refused with a ValueError.
+"""
+
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from domain import facts, market
+
+LEDGER_APPENDED: Final = "ledger.appended"
+VIEWS_ADVANCED: Final = "views.advanced"
+
+EVERY_LEDGER_EVENT: Final = "ledger.event.>"
+EVERY_QUOTE: Final = "market.quote.>"
+EVERY_POSITION_RISK: Final = "risk.position.>"
+EVERY_ALERT: Final = "risk.alert.>"
+EVERY_HEARTBEAT: Final = "ops.heartbeat.>"
+
+QUOTES_BUCKET: Final = "quotes"
+
+AlertStatus = Literal["raised", "cleared", "acknowledged", "muted"]
+Outcome = Literal["started", "succeeded", "failed"]
+WorkerState = Literal["starting", "running", "waiting", "stopping"]
+
+AnyFact = (
+    facts.PortfolioFact | facts.WheelFact | facts.Amendment | facts.AlertFact | facts.SettingsFact
+)
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+# --- subjects --------------------------------------------------------------------------------
+
+
+def ledger_event(kind: str, stream_id: UUID, name: str) -> str:
+    return f"ledger.event.{_token(kind)}.{stream_id}.{_token(name)}"
+
+
+def market_quote(symbol: str) -> str:
+    return f"market.quote.{market.subject_token(symbol)}"
+
+
+def market_chain(symbol: str) -> str:
+    return f"market.chain.{market.subject_token(symbol)}"
+
+
+def risk_position(portfolio_id: UUID, wheel_id: UUID) -> str:
+    return f"risk.position.{portfolio_id}.{wheel_id}"
+
+
+def risk_alert(severity: facts.Severity, symbol: str, rule: str) -> str:
+    return f"risk.alert.{_token(severity)}.{market.subject_token(symbol)}.{_token(rule)}"
+
+
+def opportunity(symbol: str) -> str:
+    return f"opportunity.{market.subject_token(symbol)}"
+
+
+def heartbeat(worker: str) -> str:
+    return f"ops.heartbeat.{_token(worker)}"
+
+
+def job(name: str, outcome: Outcome) -> str:
+    return f"ops.job.{_token(name)}.{_token(outcome)}"
+
+
+def _token(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"{text!r} cannot be a token of a subject")
+    return text
+
+
+# --- streams ---------------------------------------------------------------------------------
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """Messages that are kept: `keep` is how long, None for ever.
+
+    A repeated message id is dropped inside the `duplicates` window; behind it, publishers
+    that must not repeat compare with what the stream has last.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    keep: timedelta | None
+    duplicates: timedelta = timedelta(minutes=2)
+
+
+LEDGER: Final = Stream("LEDGER", ("ledger.event.>",), keep=None)
+MARKET: Final = Stream("MARKET", ("market.quote.*", "market.chain.*"), keep=timedelta(days=7))
+RISK: Final = Stream(
+    "RISK", ("risk.position.*.*", "risk.alert.*.*.*", "opportunity.*"), keep=timedelta(days=90)
+)
+OPS: Final = Stream("OPS", ("ops.heartbeat.*", "ops.job.*.*"), keep=timedelta(days=7))
+
+STREAMS: Final = (LEDGER, MARKET, RISK, OPS)
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A family of subjects with a name for each place, and the stream that keeps it."""
+
+    address: str
+    stream: str | None
+
+
+CHANNELS: Final[dict[str, Channel]] = {
+    "ledger.appended": Channel(LEDGER_APPENDED, None),
+    "views.advanced": Channel(VIEWS_ADVANCED, None),
+    "ledger.event": Channel("ledger.event.{kind}.{stream_id}.{name}", "LEDGER"),
+    "market.quote": Channel("market.quote.{symbol}", "MARKET"),
+    "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
+    "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
+    "ops.heartbeat": Channel("ops.heartbeat.{worker}", "OPS"),
+}
+"""What is published today, by the `type` of its messages. Subjects of streams that nobody
+publishes yet (market.chain, opportunity, ops.job) are reserved."""
+
+
+# --- payloads --------------------------------------------------------------------------------
+
+
+class Nudge(msgspec.Struct, frozen=True):
+    """There is something new up to this position; lost nudges are made up for by looking."""
+
+    position: int
+
+
+class LedgerEvent(msgspec.Struct, frozen=True):
+    """A fact with its place in the log; money as JSON numbers, exact as written."""
+
+    position: int
+    stream_id: UUID
+    kind: str
+    version: int
+    name: str
+    recorded_at: datetime
+    effective_at: datetime
+    source: str
+    command_id: UUID
+    external_id: str | None
+    fact: AnyFact
+
+
+class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to an alert; what only its raising knows is null afterwards."""
+
+    alert_id: UUID
+    status: AlertStatus
+    severity: facts.Severity
+    symbol: str
+    rule: str
+    portfolio_id: UUID
+    wheel_id: UUID
+    trade_id: UUID
+    message: str | None = None
+    price: Decimal | None = None
+    strike: Decimal | None = None
+    direction: facts.Direction | None = None
+    expiration_date: date | None = None
+    position: int
+    recorded_at: datetime
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker is alive; `position` is how far in the log it is, where it follows it."""
+
+    worker: str
+    pid: int
+    state: WorkerState
+    position: int | None
+    counts: dict[str, int]
+    as_of: datetime

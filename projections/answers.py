@@ -1,0 +1,414 @@
+"""What is answered about wheels, trades, lots and cycles: pure functions of a story.
+
+The same structs are the rows of the views, the API's bodies and its schema. Amounts are in
+whole cents, prices as recorded, times UTC, dates New York dates.
+"""
+
+from __future__ import annotations
+
+import operator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from domain import alert as alerts
+from domain import calendar, facts, money, policies
+from domain import portfolio as portfolios
+from domain import wheel as wheels
+from domain.story import Story
+
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Portfolio(msgspec.Struct, frozen=True, kw_only=True):
+    """A portfolio's own data."""
+
+    id: UUID
+    name: str
+    description: str | None
+    default_capital: Decimal
+    is_default: bool
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Wheel(msgspec.Struct, frozen=True, kw_only=True):
+    """A wheel as it stands; `cost_basis` and `adjusted_cost_basis` in USD per share held."""
+
+    id: UUID
+    portfolio_id: UUID
+    symbol: str
+    state: wheels.State
+    shares: int
+    capital_allocated: Decimal
+    cash: Decimal
+    collateral_in_use: Decimal
+    cost_basis: Decimal | None
+    adjusted_cost_basis: Decimal | None
+    starting_direction: facts.Direction
+    profile: facts.Profile
+    collateral: facts.Collateral
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a part of a trade ended; `net_premium` is what that part brought in all."""
+
+    outcome: wheels.Outcome
+    contracts: int
+    closed_at: datetime
+    price_per_share: Decimal | None
+    stock_price: Decimal | None
+    fees: Decimal
+    net_premium: Decimal
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True):
+    """An option sale and what became of it."""
+
+    id: UUID
+    wheel_id: UUID
+    portfolio_id: UUID
+    symbol: str
+    direction: facts.Direction
+    strike: Decimal
+    expiration_date: date
+    contracts: int
+    open_contracts: int
+    multiplier: Decimal
+    premium_per_share: Decimal
+    total_premium: Decimal
+    fees: Decimal
+    outcome: wheels.Outcome
+    opened_at: datetime
+    closed_at: datetime | None
+    expired_at: datetime | None
+    stock_price_at_expiry: Decimal | None
+    close_price: Decimal | None
+    net_premium: Decimal
+    closings: list[Closing]
+    rolled_from: UUID | None
+    rolled_to: UUID | None
+    evidence_missing: bool
+    notes: str | None
+    source: str
+    external_id: str | None
+    cycle: int
+    created_at: datetime
+    version: int
+
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    """Shares that came in together; amounts in USD for what is still held of them."""
+
+    id: int
+    wheel_id: UUID
+    acquired_at: datetime
+    how: str
+    shares: int
+    shares_left: int
+    basis: Decimal
+    basis_left: Decimal
+    basis_per_share: Decimal
+    tax_basis_left: Decimal
+    trade_id: UUID | None
+    cycle: int
+
+
+class Cycle(msgspec.Struct, frozen=True, kw_only=True):
+    """From flat to flat; `total` is the sum of the three before it."""
+
+    number: int
+    wheel_id: UUID
+    started_at: datetime
+    ended_at: datetime | None
+    premiums: Decimal
+    dividends: Decimal
+    stock_gain: Decimal
+    total: Decimal
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Counts and premiums of some trades, exact; sums and differences of it make sense."""
+
+    trades: int = 0
+    ended: int = 0
+    wins: int = 0
+    losses: int = 0
+    assigned: int = 0
+    called_away: int = 0
+    puts: int = 0
+    calls: int = 0
+    gross: Decimal = money.ZERO
+    net: Decimal = money.ZERO
+    fees: Decimal = money.ZERO
+
+    def plus(self, other: Tally) -> Tally:
+        """Both together."""
+        return Tally(*map(operator.add, _values(self), _values(other)))
+
+    def minus(self, other: Tally) -> Tally:
+        """This without the other."""
+        return Tally(*map(operator.sub, _values(self), _values(other)))
+
+    @property
+    def win_rate(self) -> Decimal | None:
+        """Winning trades in percent of those ended, None when none has."""
+        return money.cents(Decimal(100 * self.wins) / self.ended) if self.ended else None
+
+
+def _values(tally: Tally) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(tally)
+
+
+def portfolio(state: portfolios.Portfolio, *, is_default: bool) -> Portfolio:
+    """A portfolio's answer."""
+    assert state.created_at is not None
+    assert state.updated_at is not None
+    return Portfolio(
+        id=state.id,
+        name=state.name,
+        description=state.description,
+        default_capital=money.cents(state.default_capital),
+        is_default=is_default,
+        is_active=state.is_active,
+        created_at=state.created_at,
+        updated_at=state.updated_at,
+        version=state.version,
+    )
+
+
+def wheel(story: Story) -> Wheel:
+    """A wheel's answer."""
+    state = story.wheel
+    assert state.portfolio_id is not None
+    assert state.created_at is not None
+    assert story.recorded_at is not None
+    return Wheel(
+        id=story.wheel_id,
+        portfolio_id=state.portfolio_id,
+        symbol=state.symbol,
+        state=state.state,
+        shares=state.shares,
+        capital_allocated=money.cents(state.capital),
+        cash=money.cents(state.cash),
+        collateral_in_use=money.cents(state.collateral_in_use),
+        cost_basis=_per_share(state.basis, state.shares),
+        adjusted_cost_basis=_per_share(_adjusted(state), state.shares),
+        starting_direction=state.starting_direction,
+        profile=state.profile,
+        collateral=state.collateral,
+        is_active=state.is_active,
+        created_at=state.created_at,
+        updated_at=story.recorded_at,
+        version=story.version,
+    )
+
+
+def _per_share(amount: Decimal, shares: int) -> Decimal | None:
+    """To the hundredth of a cent, at least two decimals."""
+    if not shares:
+        return None
+    return money.price((amount / shares).quantize(Decimal("0.0001")))
+
+
+def _adjusted(state: wheels.Wheel) -> Decimal:
+    """The basis net of the cycle's premiums and dividends."""
+    cycle = state.cycle
+    return state.basis - (cycle.premiums + cycle.dividends if cycle else money.ZERO)
+
+
+def trade(story: Story, state: wheels.Trade, now: datetime, *, voided: bool = False) -> Trade:
+    """A trade's answer; `now` decides whether its expiry lacks evidence."""
+    last = state.closings[-1] if state.closings and not state.open_contracts else None
+    wheel_state = story.wheel
+    assert wheel_state.portfolio_id is not None
+    return Trade(
+        id=state.id,
+        wheel_id=story.wheel_id,
+        portfolio_id=wheel_state.portfolio_id,
+        symbol=wheel_state.symbol,
+        direction=state.direction,
+        strike=money.price(state.strike),
+        expiration_date=state.expiration_date,
+        contracts=state.contracts,
+        open_contracts=0 if voided else state.open_contracts,
+        multiplier=_multiplier(state.multiplier),
+        premium_per_share=money.price(state.premium_per_share),
+        total_premium=money.cents(state.total_premium),
+        fees=money.cents(state.fees),
+        outcome="voided" if voided else state.outcome,
+        opened_at=state.opened_at,
+        closed_at=last.at if last else None,
+        expired_at=last.at if last and last.outcome == "expired_worthless" else None,
+        stock_price_at_expiry=_price(last.stock_price) if last else None,
+        close_price=next(
+            (_price(each.price) for each in reversed(state.closings) if each.price is not None),
+            None,
+        ),
+        net_premium=money.cents(state.net_premium),
+        closings=[_closing(state, each) for each in state.closings],
+        rolled_from=state.rolled_from,
+        rolled_to=state.rolled_to,
+        evidence_missing=not voided and lacks_evidence(state, now),
+        notes=state.notes,
+        source=state.source,
+        external_id=state.external_id,
+        cycle=state.cycle,
+        created_at=state.recorded_at,
+        version=state.touched,
+    )
+
+
+def lacks_evidence(state: wheels.Trade, now: datetime) -> bool:
+    """Past its expiration's close, and nobody has said how it ended."""
+    return state.open_contracts > 0 and now > calendar.close_at(state.expiration_date)
+
+
+def _multiplier(multiplier: Decimal) -> Decimal:
+    whole = multiplier.to_integral_value()
+    return whole if whole == multiplier else multiplier.normalize()
+
+
+def _price(price: Decimal | None) -> Decimal | None:
+    return None if price is None else money.price(price)
+
+
+def _closing(state: wheels.Trade, closing: wheels.Closing) -> Closing:
+    return Closing(
+        outcome=closing.outcome,
+        contracts=closing.contracts,
+        closed_at=closing.at,
+        price_per_share=_price(closing.price),
+        stock_price=_price(closing.stock_price),
+        fees=money.cents(closing.fees),
+        net_premium=money.cents(closing.premium - closing.cost(state.multiplier)),
+    )
+
+
+def lot(wheel_id: UUID, state: wheels.Lot) -> Lot:
+    """A lot's answer."""
+    return Lot(
+        id=state.id,
+        wheel_id=wheel_id,
+        acquired_at=state.acquired_at,
+        how=state.how,
+        shares=state.shares,
+        shares_left=state.shares_left,
+        basis=money.cents(state.basis),
+        basis_left=money.cents(state.basis_left),
+        basis_per_share=_per_share(state.basis, state.shares) or money.CENT * 0,
+        tax_basis_left=money.cents(state.tax_left),
+        trade_id=state.trade_id,
+        cycle=state.cycle,
+    )
+
+
+def cycle(wheel_id: UUID, state: wheels.Cycle) -> Cycle:
+    """A cycle's answer."""
+    return Cycle(
+        number=state.number,
+        wheel_id=wheel_id,
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        premiums=money.cents(state.premiums),
+        dividends=money.cents(state.dividends),
+        stock_gain=money.cents(state.stock_gain),
+        total=money.cents(state.total),
+    )
+
+
+def tally(state: wheels.Trade) -> Tally:
+    """One trade's share of the counts.
+
+    Winning: expired worthless, or bought back at a net gain. Losing: assigned or called away,
+    or bought back at a net loss.
+    """
+    outcome = state.outcome
+    exercised = outcome in ("assigned", "called_away")
+    bought_back = outcome in ("closed_early", "rolled")
+    won = outcome == "expired_worthless" or (bought_back and state.net_premium > 0)
+    lost = exercised or (bought_back and state.net_premium < 0)
+    put = state.direction == "put"
+    return Tally(
+        1,
+        int(outcome != "open"),
+        int(won),
+        int(lost),
+        int(outcome == "assigned"),
+        int(outcome == "called_away"),
+        int(put),
+        int(not put),
+        state.total_premium,
+        state.net_premium,
+        state.fees + sum((each.fees for each in state.closings), money.ZERO),
+    )
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule has to say about one open option."""
+
+    id: UUID
+    status: Literal["active", "cleared"]
+    severity: facts.Severity
+    rule: str
+    symbol: str
+    portfolio_id: UUID
+    wheel_id: UUID
+    trade_id: UUID
+    direction: facts.Direction
+    strike: Decimal
+    expiration_date: date
+    price: Decimal | None
+    message: str
+    raised_at: datetime
+    acknowledged: bool
+    muted_until: datetime | None
+    version: int
+
+
+def alert(alert_id: UUID, state: alerts.Alert) -> Alert:
+    """An alert's answer; it has been raised at least once."""
+    told = state.told
+    assert told is not None
+    assert state.raised_at is not None
+    return Alert(
+        id=alert_id,
+        status="active" if state.is_active else "cleared",
+        severity=told.severity,
+        rule=told.rule,
+        symbol=told.symbol,
+        portfolio_id=told.portfolio_id,
+        wheel_id=told.wheel_id,
+        trade_id=told.trade_id,
+        direction=told.direction,
+        strike=money.price(told.strike),
+        expiration_date=told.expiration_date,
+        price=_price(told.price),
+        message=told.message,
+        raised_at=state.raised_at,
+        acknowledged=state.acknowledged,
+        muted_until=state.muted_until,
+        version=state.version,
+    )
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """One dated amount of a policy's books, and why."""
+
+    date: date
+    amount: Decimal
+    kind: policies.Kind
+    rule: str
+    meaning: str
+    version: int
+    trade_id: UUID | None
+    lot: int | None

@@ -1,0 +1,241 @@
+"""What a change of a story writes into the views: statements with their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain import alert as alerts
+from domain import facts
+from domain import portfolio as portfolios
+from domain import wheel as wheels
+from domain.story import Story
+from projections import answers, books
+
+Write = tuple[str, tuple[Any, ...]]
+_EXACT = msgspec.json.Encoder()
+_FIRST = datetime.min.replace(tzinfo=UTC)
+"""Rows do not know the time: whether evidence is missing is told by whoever reads them."""
+
+
+def _upsert(table: str, columns: str) -> str:
+    marks = ",".join("?" * len(columns.split(",")))
+    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+
+
+_WHEEL = _upsert(
+    "wheels",
+    "id,portfolio_id,symbol,state,profile,is_active,shares,cash,capital_allocated,"
+    "collateral_in_use,basis,created_at,updated_at,version,position,open_trades,tally,body",
+)
+_TRADE = _upsert(
+    "trades",
+    "id,wheel_id,portfolio_id,symbol,direction,outcome,strike,contracts,premium_per_share,"
+    "total_premium,net_premium,expiration_date,opened_at,closed_at,created_at,version,tally,body",
+)
+_LOT = _upsert("lots", "wheel_id,id,body")
+_CYCLE = _upsert("cycles", "wheel_id,number,body")
+_OPEN = _upsert(
+    "open_options",
+    "trade_id,wheel_id,portfolio_id,symbol,state,direction,strike,expiration_date,contracts,"
+    "premium,position",
+)
+_INCOME = _upsert("income", "wheel_id,policy,date,kind,portfolio_id,amount")
+_PORTFOLIO = _upsert(
+    "portfolios", "id,name,is_active,default_capital,created_at,updated_at,version,body"
+)
+_SETTING = _upsert("settings", "key,value")
+_ALERT = _upsert(
+    "alerts",
+    "id,portfolio_id,wheel_id,trade_id,symbol,rule,severity,status,raised_at,version,body",
+)
+
+
+def text(instant: datetime) -> str:
+    """An instant as it is kept in a column: sortable as text."""
+    return instant.isoformat(timespec="microseconds")
+
+
+def of_wheel(before: books.Books | None, after: books.Books, position: int) -> Iterator[Write]:
+    """Everything about a wheel that is not yet as `after` says."""
+    story = after.story
+    if not story.wheel.started:
+        return
+    old = before.story if before else Story(story.wheel_id)
+    yield _wheel(after, position)
+    yield from _trades(old, story)
+    yield from _open_options(old, story, position)
+    yield from _lots(old.wheel, story)
+    yield from _cycles(old.wheel, story)
+    yield from _income(before.income if before else {}, after)
+
+
+def _wheel(after: books.Books, position: int) -> Write:
+    story, state = after.story, after.story.wheel
+    assert state.created_at is not None
+    assert story.recorded_at is not None
+    return _WHEEL, (
+        story.wheel_id.hex,
+        _hex(state.portfolio_id),
+        state.symbol,
+        state.state,
+        state.profile,
+        state.is_active,
+        state.shares,
+        float(state.cash),
+        float(state.capital),
+        float(state.collateral_in_use),
+        str(state.basis),
+        text(state.created_at),
+        text(story.recorded_at),
+        story.version,
+        position,
+        len(state.open_trades),
+        _EXACT.encode(after.tally),
+        answers.ENCODER.encode(answers.wheel(story)),
+    )
+
+
+def _hex(identity: UUID | None) -> str:
+    assert identity is not None
+    return identity.hex
+
+
+def _trades(old: Story, story: Story) -> Iterator[Write]:
+    for trade in books.changed_trades(old, story):
+        yield _trade(story, trade, answers.tally(trade), voided=False)
+    gone = old.wheel.trades.keys() - story.wheel.trades.keys()
+    if gone or (not old.version and len(story.line) < len(story.entries)):
+        for trade_id, trade in story.voided_trades.items():
+            if trade_id not in story.wheel.trades:
+                yield _trade(story, trade, answers.Tally(), voided=True)
+
+
+def _trade(story: Story, trade: wheels.Trade, tally: answers.Tally, *, voided: bool) -> Write:
+    shown = answers.trade(story, trade, _FIRST, voided=voided)
+    return _TRADE, (
+        trade.id.hex,
+        story.wheel_id.hex,
+        shown.portfolio_id.hex,
+        shown.symbol,
+        shown.direction,
+        shown.outcome,
+        float(shown.strike),
+        shown.contracts,
+        float(shown.premium_per_share),
+        float(shown.total_premium),
+        float(shown.net_premium),
+        shown.expiration_date.isoformat(),
+        text(shown.opened_at),
+        text(shown.closed_at) if shown.closed_at else None,
+        text(shown.created_at),
+        shown.version,
+        _EXACT.encode(tally),
+        answers.ENCODER.encode(shown),
+    )
+
+
+def _open_options(old: Story, story: Story, position: int) -> Iterator[Write]:
+    state = story.wheel
+    for trade_id in set(old.wheel.open_trades) - set(state.open_trades):
+        yield "DELETE FROM open_options WHERE trade_id=?", (trade_id.hex,)
+    for trade_id in state.open_trades:
+        trade = state.trades[trade_id]
+        yield _OPEN, (
+            trade_id.hex,
+            story.wheel_id.hex,
+            _hex(state.portfolio_id),
+            state.symbol,
+            state.state,
+            trade.direction,
+            str(trade.strike),
+            trade.expiration_date.isoformat(),
+            trade.open_contracts,
+            str(trade.premium_left),
+            position,
+        )
+
+
+def _lots(old: wheels.Wheel, story: Story) -> Iterator[Write]:
+    known = {lot.id: lot for lot in old.lots}
+    for lot in story.wheel.lots:
+        if known.pop(lot.id, None) != lot:
+            body = answers.ENCODER.encode(answers.lot(story.wheel_id, lot))
+            yield _LOT, (story.wheel_id.hex, lot.id, body)
+    for gone in known:
+        yield "DELETE FROM lots WHERE wheel_id=? AND id=?", (story.wheel_id.hex, gone)
+
+
+def _cycles(old: wheels.Wheel, story: Story) -> Iterator[Write]:
+    known = {cycle.number: cycle for cycle in old.cycles}
+    for cycle in story.wheel.cycles:
+        if known.pop(cycle.number, None) != cycle:
+            body = answers.ENCODER.encode(answers.cycle(story.wheel_id, cycle))
+            yield _CYCLE, (story.wheel_id.hex, cycle.number, body)
+    for gone in known:
+        yield "DELETE FROM cycles WHERE wheel_id=? AND number=?", (story.wheel_id.hex, gone)
+
+
+def _income(old: books.Income, after: books.Books) -> Iterator[Write]:
+    story = after.story
+    wheel_id, portfolio_id = story.wheel_id.hex, _hex(story.wheel.portfolio_id)
+    for key, amount in after.income.items():
+        if old.get(key) != amount:
+            policy, day, kind = key
+            yield (
+                _INCOME,
+                (wheel_id, policy, day.isoformat(), kind, portfolio_id, f"{amount.normalize():f}"),
+            )
+    for policy, day, kind in old.keys() - after.income.keys():
+        yield (
+            "DELETE FROM income WHERE wheel_id=? AND policy=? AND date=? AND kind=?",
+            (wheel_id, policy, day.isoformat(), kind),
+        )
+
+
+def of_portfolio(state: portfolios.Portfolio) -> Iterator[Write]:
+    """A portfolio's row; which one is the default stands in the settings."""
+    if not state.version:
+        return
+    assert state.created_at is not None
+    assert state.updated_at is not None
+    yield _PORTFOLIO, (
+        state.id.hex,
+        state.name,
+        state.is_active,
+        float(state.default_capital),
+        text(state.created_at),
+        text(state.updated_at),
+        state.version,
+        answers.ENCODER.encode(answers.portfolio(state, is_default=False)),
+    )
+
+
+def of_settings(fact: facts.Fact) -> Iterator[Write]:
+    """The settings that a fact sets."""
+    if isinstance(fact, facts.DefaultPortfolioChosen):
+        yield _SETTING, ("default_portfolio", fact.portfolio_id.hex)
+
+
+def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
+    """An alert's row."""
+    if state.told is None or state.raised_at is None:
+        return
+    shown = answers.alert(stream_id, state)
+    yield _ALERT, (
+        stream_id.hex,
+        shown.portfolio_id.hex,
+        shown.wheel_id.hex,
+        shown.trade_id.hex,
+        shown.symbol,
+        shown.rule,
+        shown.severity,
+        shown.status,
+        text(shown.raised_at),
+        shown.version,
+        answers.ENCODER.encode(shown),
+    )

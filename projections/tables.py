@@ -1,0 +1,145 @@
+"""The views' tables. `body` is an answer's JSON, whole; the other columns find and sort it.
+
+Figures in columns of type REAL serve sorting only; the exact ones are in the body, and in
+`income` and `tallies` as text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS portfolios (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, is_active INTEGER NOT NULL, default_capital REAL NOT NULL,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wheels (
+  id TEXT PRIMARY KEY, portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL,
+  profile TEXT NOT NULL, is_active INTEGER NOT NULL, shares INTEGER NOT NULL, cash REAL NOT NULL,
+  capital_allocated REAL NOT NULL, collateral_in_use REAL NOT NULL, basis TEXT NOT NULL,
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL,
+  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, tally BLOB NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS wheels_of_portfolio ON wheels (portfolio_id, symbol);
+CREATE INDEX IF NOT EXISTS wheels_by_position ON wheels (position);
+CREATE TABLE IF NOT EXISTS trades (
+  id TEXT PRIMARY KEY, wheel_id TEXT NOT NULL, portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL,
+  direction TEXT NOT NULL, outcome TEXT NOT NULL, strike REAL NOT NULL, contracts INTEGER NOT NULL,
+  premium_per_share REAL NOT NULL, total_premium REAL NOT NULL, net_premium REAL NOT NULL,
+  expiration_date TEXT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, created_at TEXT NOT NULL,
+  version INTEGER NOT NULL, tally BLOB NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS trades_of_wheel ON trades (wheel_id, opened_at);
+CREATE INDEX IF NOT EXISTS trades_of_portfolio ON trades (portfolio_id, opened_at);
+CREATE INDEX IF NOT EXISTS trades_by_time ON trades (opened_at);
+CREATE TABLE IF NOT EXISTS lots (
+  wheel_id TEXT NOT NULL, id INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (wheel_id, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cycles (
+  wheel_id TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (wheel_id, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS open_options (
+  trade_id TEXT PRIMARY KEY, wheel_id TEXT NOT NULL, portfolio_id TEXT NOT NULL,
+  symbol TEXT NOT NULL, state TEXT NOT NULL, direction TEXT NOT NULL, strike TEXT NOT NULL,
+  expiration_date TEXT NOT NULL, contracts INTEGER NOT NULL, premium TEXT NOT NULL,
+  position INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
+CREATE TABLE IF NOT EXISTS income (
+  wheel_id TEXT NOT NULL, policy TEXT NOT NULL, date TEXT NOT NULL, kind TEXT NOT NULL,
+  portfolio_id TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (wheel_id, policy, date, kind)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alerts (
+  id TEXT PRIMARY KEY, portfolio_id TEXT NOT NULL, wheel_id TEXT NOT NULL, trade_id TEXT NOT NULL,
+  symbol TEXT NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL,
+  raised_at TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS alerts_by_status ON alerts (status, raised_at);
+CREATE TABLE IF NOT EXISTS tracking (
+  one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL
+);
+INSERT OR IGNORE INTO tracking VALUES (1, 0);
+"""
+TABLES = {
+    "portfolios": "id",
+    "settings": "key",
+    "wheels": "id",
+    "trades": "id",
+    "lots": "wheel_id, id",
+    "cycles": "wheel_id, number",
+    "open_options": "trade_id",
+    "income": "wheel_id, policy, date, kind",
+    "alerts": "id",
+    "tracking": "one",
+}
+
+
+def create(path: Path | str) -> sqlite3.Connection:
+    """Open a file of views for writing, making its tables when they are not there.
+
+    Its commits need not be durable one by one: what a crash loses is projected again.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.executescript(SCHEMA)
+    return connection
+
+
+def current(link: Path) -> Path:
+    """The file that the views are in now: the link's target, made when there is none."""
+    if not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        swap(link, fresh(link))
+    return link.resolve()
+
+
+def fresh(link: Path) -> Path:
+    """A name for a new file of views beside the link."""
+    return link.with_name(f"{link.stem}-{uuid4().hex[:12]}{link.suffix}")
+
+
+def swap(link: Path, target: Path) -> None:
+    """Point the link at another file, at once and whole.
+
+    A link, and not a renamed file: SQLite keeps its write-ahead log under the file's own name,
+    which a rename would leave to the wrong database.
+    """
+    draft = link.with_name(f".{target.name}.link")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target.name)
+    os.replace(draft, link)
+
+
+def discard(path: Path) -> None:
+    """Remove a file of views and what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def position(connection: sqlite3.Connection) -> int:
+    """The log's position up to which the views are written."""
+    return int(connection.execute("SELECT position FROM tracking").fetchone()[0])
+
+
+def dump(connection: sqlite3.Connection) -> Iterator[str]:
+    """Every row of every table, in one order: equal views give equal dumps."""
+    for table, key in TABLES.items():
+        for row in connection.execute(f"SELECT * FROM {table} ORDER BY {key}"):  # noqa: S608
+            yield f"{table} {row!r}"
+
+
+def digest(connection: sqlite3.Connection) -> str:
+    """SHA-256 of the canonical dump."""
+    sums = hashlib.sha256()
+    for line in dump(connection):
+        sums.update(line.encode())
+        sums.update(b"\n")
+    return sums.hexdigest()

@@ -1,0 +1,143 @@
+"""What the tests have in common: an instance in a directory of its own, and a real bus."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import IO, TypeVar
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from adapters import bus, clock, nats_server
+from adapters.settings import Settings
+
+SOON = 10.0
+
+T = TypeVar("T")
+
+Join = Callable[[str], Awaitable[bus.Bus]]
+
+
+class NatsServer:
+    """A real nats-server with the project's nats.conf, to be stopped and started at will."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.settings.bus_url
+
+    def password(self, role: str) -> str:
+        return nats_server.password(self.settings.data_dir, role)
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        process = subprocess.Popen(
+            nats_server.argv(),
+            env={**os.environ, **nats_server.environment(self.settings)},
+            stderr=subprocess.PIPE,
+        )
+        self._process = process
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if b"Server is ready" in line:
+                threading.Thread(target=_drain, args=(process.stderr,), daemon=True).start()
+                return
+        process.wait()
+        raise RuntimeError(b"".join(said).decode())
+
+    def send(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """Kill it, without a word to anyone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @asynccontextmanager
+    async def visit(self, role: str) -> AsyncIterator[Client]:
+        """A stranger's plain client in some role; what it is refused is in `refusals`."""
+
+        async def refused(reason: Exception) -> None:
+            self.refusals.append(str(reason))
+
+        self.refusals: list[str] = []
+        client = await nats.connect(
+            self.url, user=role, password=self.password(role), error_cb=refused
+        )
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def stored(self, stream: str) -> list[Msg]:
+        """All that a stream holds, as a stranger reads it."""
+        async with self.visit("subscriber") as client:
+            js = client.jetstream()
+            count = (await js.stream_info(stream)).state.messages
+            if not count:
+                return []
+            reader = await js.subscribe(">", stream=stream, ordered_consumer=True)
+            return [await reader.next_msg(SOON) for _ in range(count)]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An instance of its own, on a port that was free just now."""
+    return Settings(data_dir=tmp_path / "data", nats_port=free_port())
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[NatsServer]:
+    """A running bus, this test's alone."""
+    running = NatsServer(settings)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def join(settings: Settings) -> AsyncIterator[Join]:
+    """Join the bus in a role; the end of the test leaves it."""
+    nats_server.prepare(settings.data_dir)
+    async with AsyncExitStack() as stack:
+
+        async def joined(role: str) -> bus.Bus:
+            secret = nats_server.password(settings.data_dir, role)
+            return await stack.enter_async_context(
+                bus.connect(settings.bus_url, role, secret, clock.SYSTEM)
+            )
+
+        yield joined
+
+
+async def soon(awaitable: Awaitable[T]) -> T:
+    """Wait for it, but not for ever."""
+    return await asyncio.wait_for(awaitable, SOON)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _drain(stream: IO[bytes]) -> None:
+    for _ in stream:
+        pass
+    stream.close()

@@ -1,0 +1,507 @@
+"""From a price to an alert in the log, whatever happens on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters import bus
+from domain import alert, facts, market, refusals, risk
+from workers import risk as worker
+from workers import watch
+
+MONDAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
+IN_A_MONTH = date(2026, 2, 6)
+
+
+class Time:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.instant = MONDAY
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def passes(self, **span: float) -> None:
+        self.instant += timedelta(**span)
+
+
+class Log:
+    """A log in memory, as strict about versions as the real one."""
+
+    def __init__(self) -> None:
+        self.recorded: list[facts.Recorded] = []
+        self.appends = 0
+        self.works = True
+
+    def stream(self, stream_id: UUID) -> list[facts.Recorded]:
+        return [each for each in self.recorded if each.stream_id == stream_id]
+
+    def append(self, recorded: Sequence[facts.Recorded]) -> list[int]:
+        if not self.works:
+            raise refusals.Unavailable("the disk is full")
+        taken = {(each.stream_id, each.version) for each in self.recorded}
+        if any((each.stream_id, each.version) in taken for each in recorded):
+            raise refusals.Stale("something else was recorded first")
+        self.appends += 1
+        self.recorded += recorded
+        return list(range(len(self.recorded) - len(recorded) + 1, len(self.recorded) + 1))
+
+    @property
+    def story(self) -> list[str]:
+        """What was recorded, in short: the event and its rule."""
+        return [f"{each.name} {getattr(each.fact, 'rule', '')}" for each in self.recorded]
+
+
+class Views:
+    """The read models, as a test has them."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.wheels: dict[UUID, list[risk.OpenOption]] = {}
+        self.touched: dict[UUID, int] = {}
+        self.raised: list[watch.Key] = []
+
+    def hold(self, *options: risk.OpenOption, wheel: int = 1) -> None:
+        """From now on the wheel has just these options open."""
+        self.position += 1
+        self.wheels[UUID(int=wheel)] = list(options)
+        self.touched[UUID(int=wheel)] = self.position
+
+    def positions(self, after: int) -> tuple[int, Mapping[UUID, Sequence[risk.OpenOption]]]:
+        changed = {id_: held for id_, held in self.wheels.items() if self.touched[id_] > after}
+        return self.position, changed
+
+
+class Desk:
+    """A running watch, and the ways to talk to it."""
+
+    def __init__(self, log: Log, views: Views, time: Time) -> None:
+        self.log, self.views, self.time = log, views, time
+        self.outbox = watch.Outbox()
+        self.nudges: list[int] = []
+        self.beat: dict[str, Any] = {}
+        self.heard: asyncio.Queue[worker.Heard] = asyncio.Queue()
+        self.watch = watch.Watch(watch.Alerts(log, self._nudge, None), self.outbox, time)
+
+    async def _nudge(self, position: int) -> None:
+        self.nudges.append(position)
+
+    def work(self) -> asyncio.Task[None]:
+        views = worker.Views(self.views.positions, lambda: self.views.raised)
+        return asyncio.create_task(worker.follow(self.watch, views, self.heard, self.beat))
+
+    async def hears(self, *news: worker.Heard) -> None:
+        """Tell it all this at once, and wait until it is done with it."""
+        for each in news:
+            self.heard.put_nowait(each)
+        await self.heard.join()
+
+    async def sees(self, *prices: str, symbol: str = "AAPL") -> None:
+        """One price after the other, a second apart."""
+        for price in prices:
+            self.time.passes(seconds=1)
+            await self.hears(self.quote(price, symbol=symbol))
+
+    def quote(
+        self, price: str, *, symbol: str = "AAPL", state: market.PriceState = "live"
+    ) -> market.Quote:
+        return market.Quote(symbol, Decimal(price), None, None, self.time.now(), "test", state)
+
+    def told(self) -> list[risk.PositionRisk]:
+        """What is on its way to the bus, taken off."""
+        waiting, self.outbox.waiting = self.outbox.waiting, {}
+        return [each.data for each in waiting.values()]
+
+
+@asynccontextmanager
+async def desk(
+    log: Log | None = None, views: Views | None = None, time: Time | None = None
+) -> AsyncIterator[Desk]:
+    """A watch that has looked at the positions once."""
+    opened = Desk(log or Log(), views or Views(), time or Time())
+    work = opened.work()
+    await opened.hears("positions")
+    yield opened
+    await opened.hears("stop")
+    await work
+
+
+def option(
+    trade: int = 1,
+    *,
+    strike: str = "150",
+    expiration: date = IN_A_MONTH,
+    symbol: str = "AAPL",
+    direction: facts.Direction = "put",
+    wheel: int = 1,
+) -> risk.OpenOption:
+    return risk.OpenOption(
+        wheel_id=UUID(int=wheel),
+        trade_id=UUID(int=1000 + trade),
+        portfolio_id=UUID(int=99),
+        symbol=symbol,
+        direction=direction,
+        strike=Decimal(strike),
+        expiration_date=expiration,
+        contracts=1,
+    )
+
+
+def holding(*options: risk.OpenOption) -> Views:
+    views = Views()
+    views.hold(*options)
+    return views
+
+
+# --- prices ----------------------------------------------------------------------------------
+
+
+async def test_a_price_in_the_money_becomes_an_alert_in_the_log() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        [recorded] = here.log.recorded
+    assert isinstance(recorded.fact, facts.AlertRaised)
+    assert (recorded.fact.severity, recorded.fact.price, recorded.source, recorded.stream_id) == (
+        "HIGH",
+        Decimal(149),
+        "risk",
+        facts.alert_stream(option().trade_id, "itm"),
+    )
+
+
+async def test_an_alert_happened_when_the_price_was_judged() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        [recorded] = here.log.recorded
+    assert recorded.effective_at == recorded.recorded_at == MONDAY + timedelta(seconds=1)
+
+
+async def test_the_log_is_said_to_have_grown() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149", "149.5", "170")
+        assert here.nudges == [1, 2]
+
+
+async def test_a_price_that_swings_around_the_strike_50_times_is_one_alert() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees(*("149.90", "150.10") * 50)
+        assert here.log.story == ["AlertRaised itm"]
+
+
+async def test_what_moved_far_away_and_came_back_is_a_second_alert() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149", "170", "149")
+        assert here.log.story == ["AlertRaised itm", "AlertCleared itm", "AlertRaised itm"]
+
+
+async def test_all_options_of_a_symbol_go_into_one_append() -> None:
+    async with desk(views=holding(*(option(n) for n in range(40)))) as here:
+        await here.sees("149")
+        assert (len(here.log.recorded), here.log.appends) == (40, 1)
+
+
+async def test_prices_that_have_piled_up_are_judged_in_order_and_recorded_at_once() -> None:
+    async with desk(views=holding(option(), option(2, symbol="BRK.B", strike="500"))) as here:
+        quotes = [here.quote(price) for price in ("149", "170", "149")]
+        await here.hears(*quotes, here.quote("499", symbol="BRK.B"))
+        assert here.log.story == [
+            "AlertRaised itm",
+            "AlertCleared itm",
+            "AlertRaised itm",
+            "AlertRaised itm",
+        ]
+        assert here.log.appends == 1
+
+
+@pytest.mark.parametrize("state", ["stale", "missing"])
+async def test_a_price_that_is_out_of_date_raises_nothing(state: market.PriceState) -> None:
+    async with desk(views=holding(option())) as here:
+        await here.hears(here.quote("149", state=state))
+        assert here.log.story == []
+
+
+async def test_a_price_that_is_out_of_date_clears_nothing_either() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        await here.hears(here.quote("170", state="stale"))
+        assert here.log.story == ["AlertRaised itm"]
+
+
+async def test_once_the_price_is_out_of_date_the_last_good_one_counts_no_more() -> None:
+    async with desk() as here:
+        await here.sees("149")
+        await here.hears(here.quote("149", state="stale"))
+        here.views.hold(option())
+        await here.hears("positions")
+        assert here.log.story == []
+
+
+async def test_a_price_older_than_the_last_is_no_price() -> None:
+    async with desk(views=holding(option())) as here:
+        late = here.quote("149")
+        await here.sees("170")
+        await here.hears(late)
+        assert here.log.story == []
+
+
+async def test_the_price_of_another_symbol_is_no_concern() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("1", symbol="MSFT")
+        assert here.log.story == []
+
+
+@pytest.mark.parametrize("nonsense", ["NaN", "Infinity", "0", "-5", "1e300"])
+async def test_a_nonsensical_price_stops_nothing(nonsense: str) -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees(nonsense, "149")
+        assert here.log.story == ["AlertRaised itm"]
+
+
+# --- positions -------------------------------------------------------------------------------
+
+
+async def test_a_new_position_is_judged_at_the_last_price() -> None:
+    async with desk() as here:
+        await here.sees("149")
+        here.views.hold(option())
+        await here.hears("positions")
+        assert here.log.story == ["AlertRaised itm"]
+
+
+async def test_a_corrected_strike_is_judged_at_the_last_price() -> None:
+    async with desk(views=holding(option(strike="100"))) as here:
+        await here.sees("149")
+        here.views.hold(option(strike="150"))
+        await here.hears("positions")
+        assert here.log.story == ["AlertRaised itm"]
+
+
+async def test_when_a_trade_ends_all_its_alerts_are_over() -> None:
+    async with desk(views=holding(option(expiration=date(2026, 1, 6)))) as here:
+        await here.sees("155", "149")
+        here.views.hold()
+        await here.hears("positions")
+        over = [each.fact for each in here.log.recorded[3:]]
+        assert [(f.rule, f.reason) for f in over if isinstance(f, facts.AlertCleared)] == [
+            ("itm", "closed"),
+            ("near_strike", "closed"),
+            ("near_expiration", "closed"),
+        ]
+
+
+async def test_the_alerts_of_one_trade_do_not_end_with_another() -> None:
+    async with desk(views=holding(option(1), option(2))) as here:
+        await here.sees("149")
+        here.views.hold(option(2))
+        await here.hears("positions")
+        cleared = [f.fact for f in here.log.recorded if isinstance(f.fact, facts.AlertCleared)]
+        assert [each.trade_id for each in cleared] == [option(1).trade_id]
+
+
+async def test_a_trade_that_is_open_again_is_alerted_again() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        here.views.hold()
+        await here.hears("positions")
+        here.views.hold(option())
+        await here.hears("positions")
+        assert here.log.story == ["AlertRaised itm", "AlertCleared itm", "AlertRaised itm"]
+
+
+async def test_a_trade_that_ended_while_nobody_watched_takes_its_alerts_along() -> None:
+    log, views = Log(), holding(option())
+    async with desk(log, views) as before:
+        await before.sees("149")
+    views.hold()
+    views.raised = [(option().trade_id, "itm")]
+    async with desk(log, views):
+        assert log.story == ["AlertRaised itm", "AlertCleared itm"]
+
+
+# --- time ------------------------------------------------------------------------------------
+
+
+async def test_expiration_comes_near_without_any_price() -> None:
+    async with desk(views=holding(option(expiration=date(2026, 1, 8)))) as here:
+        here.time.passes(days=1)
+        await here.hears("time")
+        await here.hears("time")
+        assert here.log.story == ["AlertRaised near_expiration"]
+
+
+async def test_after_a_quarter_of_an_hour_out_of_the_money_is_out_of_the_money() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149", "150.10")
+        here.time.passes(minutes=14)
+        await here.hears("time")
+        assert here.log.story == ["AlertRaised itm"]
+        here.time.passes(minutes=1)
+        await here.hears("time")
+        assert here.log.story[1:] == ["AlertCleared itm", "AlertRaised near_strike"]
+
+
+# --- what goes wrong -------------------------------------------------------------------------
+
+
+async def test_a_restart_raises_nothing_twice() -> None:
+    log, views = Log(), holding(option(expiration=date(2026, 1, 6)))
+    for _ in range(3):
+        async with desk(log, views) as here:
+            await here.sees("150.50", "149")
+    assert sorted(log.story) == [
+        "AlertRaised itm",
+        "AlertRaised near_expiration",
+        "AlertRaised near_strike",
+    ]
+
+
+async def test_a_restart_does_not_forget_how_long_an_alert_has_stood() -> None:
+    log, views, time = Log(), holding(option()), Time()
+    async with desk(log, views, time) as before:
+        await before.sees("149")
+    time.passes(minutes=15)
+    async with desk(log, views, time) as after:
+        await after.sees("150.10")
+    assert log.story[:2] == ["AlertRaised itm", "AlertCleared itm"]
+
+
+async def test_two_watches_at_once_raise_nothing_twice() -> None:
+    log, views = Log(), holding(option(), option(2))
+    async with desk(log, views) as one, desk(log, views) as other:
+        await one.sees("149")
+        await other.sees("149", "149.50")
+        await one.sees("170")
+    assert sorted(log.story) == ["AlertCleared itm"] * 2 + ["AlertRaised itm"] * 2
+
+
+async def test_an_alert_that_somebody_has_acknowledged_can_still_be_cleared() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        raised = here.log.recorded[0]
+        [seen] = alert.decide(alert.fold([raised]), alert.Acknowledge(), MONDAY)
+        here.log.append(
+            [facts.Recorded(0, raised.stream_id, 2, MONDAY, MONDAY, "api", uuid4(), None, seen)]
+        )
+        await here.sees("170")
+        assert here.log.story[1:] == ["AlertAcknowledged itm", "AlertCleared itm"]
+
+
+async def test_an_alert_that_could_not_be_recorded_is_raised_at_the_next_price() -> None:
+    async with desk(views=holding(option())) as here:
+        here.log.works = False
+        await here.sees("149")
+        here.log.works = True
+        await here.sees("148.99")
+        assert here.log.story == ["AlertRaised itm"]
+
+
+async def test_that_a_trade_has_ended_is_not_forgotten_while_the_log_is_away() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        here.log.works = False
+        here.views.hold()
+        await here.hears("positions")
+        here.log.works = True
+        await here.hears("positions")
+        assert here.log.story == ["AlertRaised itm", "AlertCleared itm"]
+
+
+async def test_views_that_cannot_be_read_yet_are_read_later() -> None:
+    here, tries = Desk(Log(), holding(option()), Time()), iter([True, False])
+
+    def positions(after: int) -> tuple[int, watch.Wheels]:
+        if next(tries):
+            raise refusals.Unavailable("no views yet")
+        return here.views.positions(after)
+
+    views = worker.Views(positions, list)
+    work = asyncio.create_task(worker.follow(here.watch, views, here.heard, {}))
+    await here.hears("positions")
+    await here.hears("positions", here.quote("149"), "stop")
+    await work
+    assert here.log.story == ["AlertRaised itm"]
+
+
+# --- what is told ----------------------------------------------------------------------------
+
+
+async def test_a_changed_level_is_told_and_a_mere_tick_is_not() -> None:
+    async with desk(views=holding(option())) as here:
+        heard = []
+        for price in ("160", "161", "155", "154", "149", "148"):
+            await here.sees(price)
+            heard.append([each.level for each in here.told()])
+        assert heard == [["LOW"], [], ["MEDIUM"], [], ["HIGH"], []]
+
+
+async def test_a_new_day_is_told() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("160")
+        here.told()
+        here.time.passes(days=1)
+        await here.hears("time")
+        assert [each.dte_trading for each in here.told()] == [22]
+
+
+async def test_what_is_told_names_the_price_and_where_it_stands() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("145")
+        [told] = here.told()
+    assert (told.price, told.pct, told.label) == (
+        Decimal(145),
+        Decimal("-3.3333"),
+        "ITM by 3.3%",
+    )
+
+
+async def test_an_option_beside_a_new_one_is_no_news() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("160")
+        here.told()
+        here.views.hold(option(), option(2))
+        await here.hears("positions")
+        assert [each.trade_id for each in here.told()] == [option(2).trade_id]
+
+
+async def test_while_the_bus_is_down_only_the_newest_of_each_option_waits() -> None:
+    taken: list[bus.Message] = []
+    tried, up, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def publish(messages: Sequence[bus.Message]) -> None:
+        tried.set()
+        if not up.is_set():
+            raise bus.BusDown("no server is there")
+        taken.extend(messages)
+        done.set()
+
+    async with desk(views=holding(option())) as here:
+        sending = asyncio.create_task(here.outbox.send(publish, pause=0))
+        await here.sees("160")
+        await tried.wait()
+        await here.sees("149")
+        up.set()
+        await done.wait()
+        sending.cancel()
+    assert [(each.subject, each.data.level) for each in taken] == [
+        (f"risk.position.{UUID(int=99)}.{UUID(int=1)}", "HIGH")
+    ]
+
+
+async def test_the_heartbeat_says_what_is_watched() -> None:
+    async with desk(views=holding(option(), option(2))) as here:
+        await here.sees("149", "170")
+        assert here.beat == {
+            "state": "running",
+            "position": 1,
+            "options": 2,
+            "quotes": 2,
+            "raised": 2,
+            "cleared": 2,
+        }

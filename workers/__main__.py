@@ -1,0 +1,83 @@
+"""`python -m workers NAME`: wires one worker to the world and runs it until it is stopped."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Final
+
+from adapters import nats_server, settings
+from domain import subjects
+from workers import running
+
+MISUSED: Final = 2
+
+# A worker loads what it needs itself and nothing of the others: each is a process of its own.
+# ruff: noqa: PLC0415
+
+
+async def _projector(context: running.Context) -> None:
+    from workers import projector
+
+    await projector.run(context)
+
+
+async def _relay(context: running.Context) -> None:
+    from adapters import event_store
+    from workers import relay
+
+    woken = await running.wake_on(context.bus, subjects.LEDGER_APPENDED)
+    with closing(event_store.open_store(context.settings)) as log:
+        await relay.run(log, context.bus, context.stop, woken, context.beat)
+
+
+async def _prices(context: running.Context) -> None:
+    from adapters import markets
+    from projections import symbols
+    from workers import prices
+
+    woken = await running.wake_on(context.bus, subjects.VIEWS_ADVANCED)
+    await prices.run(
+        provider=markets.open_market(context.settings, context.clock),
+        connected=context.bus,
+        clock=context.clock,
+        held=partial(symbols.held, context.settings.views_path),
+        interval=context.clock.real_seconds(context.settings.price_interval),
+        stop=context.stop,
+        woken=woken,
+        beat=context.beat,
+    )
+
+
+async def _risk(context: running.Context) -> None:
+    from workers import risk
+
+    await risk.run(context)
+
+
+WORKERS: Final[Mapping[str, running.Run]] = {
+    "projector": _projector,
+    "relay": _relay,
+    "prices": _prices,
+    "risk": _risk,
+}
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the worker that is named; the answer is the exit code."""
+    run = WORKERS.get(arguments[0]) if len(arguments) == 1 else None
+    if run is None:
+        print(f"usage: python -m workers NAME, one of {', '.join(WORKERS)}", file=sys.stderr)
+        return MISUSED
+    try:
+        asyncio.run(running.process(arguments[0], run, environ))
+    except (settings.Misconfigured, nats_server.NoPassword) as reason:
+        print(reason, file=sys.stderr)
+        return MISUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,160 @@
+"""The price worker: keeps the quotes of held symbols fresh, on the bus and in its bucket.
+
+All of them at the start and then, while the market is open, once an interval of market
+time; a symbol that is new at once. What a symbol's price was stays in the bucket while its
+provider does not answer.
+"""
+
+import asyncio
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final, Literal, Protocol
+
+from adapters import bus
+from domain import calendar, market, ports, subjects
+from workers import running
+
+log = logging.getLogger(__name__)
+
+SHORTEST: Final = 0.2
+LOOK_EVERY: Final = 1.0
+BREATH: Final = 0.05
+
+Turn = Literal["whole", "failing", "new"]
+Held = Callable[[], Awaitable[set[str]]]
+
+
+class Provider(Protocol):
+    """What the worker needs of a `market.MarketData`."""
+
+    async def quotes(
+        self, symbols: Iterable[str]
+    ) -> dict[str, market.Quote | market.MarketFault]: ...
+
+
+async def run(
+    provider: Provider,
+    connected: bus.Bus,
+    clock: ports.Clock,
+    held: Held,
+    interval: float,
+    stop: asyncio.Event,
+    woken: asyncio.Event,
+    beat: dict[str, Any],
+) -> None:
+    """Refresh until asked to stop; `interval` is in real seconds."""
+    desk = Desk(provider, connected)
+    rounds = Rounds(max(SHORTEST, interval))
+    while not stop.is_set():
+        woken.clear()
+        symbols = await held()
+        if connected.connected:
+            await _look(symbols, desk, rounds, is_open=calendar.is_open(clock.now()))
+        beat.update(
+            state="running" if connected.connected else "waiting",
+            symbols=len(symbols),
+            failing=len(desk.failing),
+            published=desk.published,
+        )
+        await running.nap(BREATH, stop)
+        await running.nap(min(LOOK_EVERY, rounds.every), woken, stop)
+
+
+async def _look(symbols: set[str], desk: "Desk", rounds: "Rounds", *, is_open: bool) -> None:
+    """Refresh what is due; what the bus did not take stays due."""
+    turn = rounds.turn(desk.connections, is_open=is_open)
+    wanted = {
+        "whole": symbols,
+        "failing": (symbols - desk.known) | (symbols & desk.failing.keys()),
+        "new": symbols - desk.known,
+    }[turn]
+    if await desk.refresh(wanted) and turn != "new":
+        rounds.begin(desk.connections)
+
+
+class Rounds:
+    """When it is whose turn: every symbol, those that failed, or only those that are new."""
+
+    def __init__(self, every: float) -> None:
+        self.every = every
+        self._begun = -math.inf
+        self._connections = 0
+
+    def turn(self, connections: int, *, is_open: bool) -> Turn:
+        if connections != self._connections:
+            return "whole"  # the first round; or the bus is a new one, perhaps an empty one
+        if asyncio.get_running_loop().time() < self._begun + self.every:
+            return "new"
+        return "whole" if is_open else "failing"
+
+    def begin(self, connections: int) -> None:
+        self._begun = asyncio.get_running_loop().time()
+        self._connections = connections
+
+
+class Desk:
+    """Asks the provider and tells the bus; remembers who is known and who fails, and why."""
+
+    def __init__(self, provider: Provider, connected: bus.Bus) -> None:
+        self._provider = provider
+        self._bus = connected
+        self.known: set[str] = set()
+        self.failing: dict[str, str] = {}
+        self.published = 0
+
+    @property
+    def connections(self) -> int:
+        return self._bus.connections
+
+    async def refresh(self, symbols: set[str]) -> bool:
+        """Ask for these and publish what comes; whether the bus took it."""
+        answers = await self._provider.quotes(sorted(symbols)) if symbols else {}
+        quotes = [answer for answer in answers.values() if isinstance(answer, market.Quote)]
+        self._tell({symbol: _fault(answer) for symbol, answer in answers.items()})
+        if not await self._publish(quotes):
+            return False
+        self.known |= symbols
+        return True
+
+    async def _publish(self, quotes: list[market.Quote]) -> bool:
+        try:
+            await self._bus.publish_all([_message(quote) for quote in quotes])
+            await self._bus.put_quotes(quotes)
+        except bus.BusFault as reason:
+            log.debug("not published: %s", reason)
+            return False
+        self.published += len(quotes)
+        return True
+
+    def _tell(self, faults: Mapping[str, market.MarketFault | None]) -> None:
+        """Log who fails and who is back, each change once, those with one reason in one line."""
+        told: dict[str, list[str]] = defaultdict(list)
+        for symbol, fault in faults.items():
+            before, now = self.failing.pop(symbol, None), _name(fault)
+            if now is not None:
+                self.failing[symbol] = now
+            if before != now:
+                told[f"{now}: {fault.why}" if fault else "prices are back"].append(symbol)
+        for news, symbols in told.items():
+            log.warning("%s (%s)", news, ", ".join(symbols))
+
+
+def _fault(answer: market.Quote | market.MarketFault) -> market.MarketFault | None:
+    return answer if isinstance(answer, market.MarketFault) else None
+
+
+def _name(fault: market.MarketFault | None) -> str | None:
+    return type(fault).__name__ if fault else None
+
+
+def _message(quote: market.Quote) -> bus.Message:
+    """Under an id of its own for every instant and price: a repeated quote is stored once."""
+    return bus.Message(
+        subject=subjects.market_quote(quote.symbol),
+        data=quote,
+        id=f"{quote.symbol}@{quote.as_of.isoformat()}={quote.last}",
+        type="market.quote",
+        time=quote.as_of,
+    )

@@ -1,0 +1,170 @@
+"""The watch over the open options: from a price to an alert.
+
+    quotes ────▶ ┌──────────────────┐ ──▶ alert facts ──▶ the log ──▶ relay ──▶ risk.alert.>
+    positions ─▶ │ every option of  │
+    time ──────▶ │ a symbol at once │ ──▶ risk.position.<portfolio>.<wheel>
+                 └──────────────────┘
+
+Everything that is heard goes through one queue and is judged in order; what is judged together
+is recorded together, in one append.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Literal
+
+import msgspec
+
+from adapters import bus, event_store
+from adapters.clock import Clock
+from domain import market, refusals, subjects
+from projections import alerts, open_options
+from workers import running
+from workers.watch import UNSEEN, Alerts, Key, Outbox, Watch, Wheels, in_thread
+
+log = logging.getLogger(__name__)
+
+POLL: Final = 1.0
+QUICKEST_TICK: Final = 0.05
+SLOWEST_TICK: Final = 1.0
+MINUTE: Final = 60.0
+
+Heard = market.Quote | Literal["positions", "time", "stop"]
+"""A price, or what else has changed."""
+Positions = Callable[[int], tuple[int, Wheels]]
+"""The wheels that have changed since a position of the log, and the position they are of."""
+Raised = Callable[[], Iterable[Key]]
+"""The alerts that the views show as raised."""
+
+
+class Views(msgspec.Struct, frozen=True):
+    """What is asked of the read models; both block, so they are asked in `thread`."""
+
+    positions: Positions
+    raised: Raised
+    thread: Executor | None = None
+
+    async def catch_up(self, desk: Watch) -> None:
+        """Let the watch know what has become of the positions since it last asked.
+
+        The raised alerts are read before the positions: a trade that an alert is about and
+        that the newer positions do not know has ended.
+        """
+        begins = desk.position == UNSEEN
+        raised = list(await in_thread(self.thread, self.raised)) if begins else []
+        position, wheels = await in_thread(self.thread, lambda: self.positions(desk.position))
+        await desk.moved(position, wheels)
+        await desk.settle(raised)
+
+
+async def follow(
+    desk: Watch, views: Views, heard: asyncio.Queue[Heard], beat: dict[str, Any]
+) -> None:
+    """Judge all that is heard, in order, until that is "stop".
+
+    What has come in meanwhile is taken together: under load there are more judgements to
+    an append, not more appends.
+    """
+    while True:
+        batch = [await heard.get()]
+        while not heard.empty():
+            batch.append(heard.get_nowait())
+        if "positions" in batch:
+            await _caught_up(desk, views)
+        for each in batch:
+            if isinstance(each, market.Quote):
+                desk.priced(each)
+        if "time" in batch:
+            desk.judge_all()
+        await desk.record()
+        beat |= {"state": "running", **desk.report}
+        for _ in batch:
+            heard.task_done()
+        if "stop" in batch:
+            return
+
+
+async def _caught_up(desk: Watch, views: Views) -> None:
+    try:
+        await views.catch_up(desk)
+    except refusals.Refusal as reason:
+        log.warning("the positions cannot be read yet: %s", reason)
+
+
+# --- the process -----------------------------------------------------------------------------
+
+
+async def run(context: running.Context) -> None:
+    """Watch until stopped."""
+    heard: asyncio.Queue[Heard] = asyncio.Queue()
+    outbox = Outbox()
+    config = context.settings
+    nudge = partial(context.bus.nudge, subjects.LEDGER_APPENDED)
+    with (
+        closing(event_store.open_store(config)) as ledger,
+        ThreadPoolExecutor(1, thread_name_prefix="risk") as thread,
+    ):
+        desk = Watch(Alerts(ledger, nudge, thread), outbox, context.clock)
+        views = Views(
+            partial(open_options.changed, config.views_path),
+            partial(alerts.active, config.views_path),
+            thread,
+        )
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(outbox.send(context.bus.publish_all)),
+                group.create_task(_poll(heard)),
+                group.create_task(_tick(context.clock, heard)),
+                group.create_task(_stop(context.stop, heard)),
+            ]
+            await _listen(context.bus, heard)
+            await follow(desk, views, heard, context.beat)
+            for each in beside:
+                each.cancel()
+
+
+async def _listen(connected: bus.Bus, heard: asyncio.Queue[Heard]) -> None:
+    """Hear prices as they are published, and, at first and after a gap, as they were kept."""
+
+    async def quoted(message: bus.Heard) -> None:
+        try:
+            heard.put_nowait(message.read(market.Quote).data)
+        except bus.Unreadable as reason:
+            log.warning("no quote: %s", reason)
+
+    async def advanced(_: bus.Heard) -> None:
+        heard.put_nowait("positions")
+
+    await connected.subscribe(subjects.VIEWS_ADVANCED, advanced)
+    await connected.subscribe(subjects.EVERY_QUOTE, quoted)
+    await connected.watch_quotes(heard.put)
+
+
+async def _poll(heard: asyncio.Queue[Heard]) -> None:
+    """Look at the positions now and then: nudges may be lost, or there is no bus."""
+    while True:
+        heard.put_nowait("positions")
+        await asyncio.sleep(POLL)
+
+
+async def _tick(clock: Clock, heard: asyncio.Queue[Heard]) -> None:
+    """Say when another minute of market time has begun."""
+    minute: datetime | None = None
+    while True:
+        now = clock.now().replace(second=0, microsecond=0)
+        if now != minute:
+            heard.put_nowait("time")
+            minute = now
+        await asyncio.sleep(min(max(clock.real_seconds(MINUTE), QUICKEST_TICK), SLOWEST_TICK))
+
+
+async def _stop(stop: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
+    await stop.wait()
+    heard.put_nowait("stop")
