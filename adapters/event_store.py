@@ -82,6 +82,15 @@ class EventStore:
             rows = self._recorder.select_notifications(position, limit, inclusive_of_start=False)
         return [_recorded(row) for row in rows]
 
+    def named(self, position: int, limit: int, name: str | None) -> list[facts.Recorded]:
+        """Up to `limit` facts of one name behind `position`, in order; None for any name."""
+        names = () if name is None else (name,)
+        with _translated():
+            rows = self._recorder.select_notifications(
+                position, limit, topics=names, inclusive_of_start=False
+            )
+        return [_recorded(row) for row in rows]
+
     def stream(self, stream_id: UUID, *, after: int = 0) -> list[facts.Recorded]:
         """A stream's facts with a version above `after`, in order."""
         with _translated():

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -57,9 +58,15 @@ class NatsServer:
         process.wait()
         raise RuntimeError(b"".join(said).decode())
 
-    def send(self, number: int) -> None:
+    def freeze(self) -> None:
+        """Stop it from running, its connections left open, and wait until it stands still."""
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kill it, without a word to anyone."""
@@ -118,9 +125,12 @@ async def join(settings: Settings) -> AsyncIterator[Join]:
 
         async def joined(role: str) -> bus.Bus:
             secret = nats_server.password(settings.data_dir, role)
-            return await stack.enter_async_context(
+            connected = await stack.enter_async_context(
                 bus.connect(settings.bus_url, role, secret, clock.SYSTEM)
             )
+            if _is_open(settings.nats_port):  # a busy machine can be slower than a bus waits
+                assert await connected.wait_up(SOON)
+            return connected
 
         yield joined
 
@@ -135,6 +145,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _drain(stream: IO[bytes]) -> None:

@@ -43,7 +43,7 @@ async def _prices(context: running.Context) -> None:
         provider=markets.open_market(context.settings, context.clock),
         connected=context.bus,
         clock=context.clock,
-        held=partial(symbols.held, context.settings.views_path),
+        held=partial(asyncio.to_thread, symbols.held, context.settings.views_path),
         interval=context.clock.real_seconds(context.settings.price_interval),
         stop=context.stop,
         woken=woken,

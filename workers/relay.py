@@ -149,7 +149,7 @@ def _event(recorded: facts.Recorded) -> bus.Message:
             source=recorded.source,
             command_id=recorded.command_id,
             external_id=recorded.external_id,
-            fact=cast(subjects.AnyFact, recorded.fact),
+            fact=cast("subjects.AnyFact", recorded.fact),
         ),
         id=str(recorded.position),
         type="ledger.event",

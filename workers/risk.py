@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -45,23 +46,33 @@ Raised = Callable[[], Iterable[Key]]
 
 
 class Views(msgspec.Struct, frozen=True):
-    """What is asked of the read models; both block, so they are asked in `thread`."""
+    """What is asked of the read models; both block, so they are asked in `thread`.
+
+    Views that have not come to position `least` of the log show a past in which trades were
+    open that have long ended: they are as good as none.
+    """
 
     positions: Positions
     raised: Raised
     thread: Executor | None = None
+    least: int = 0
 
     async def catch_up(self, desk: Watch) -> None:
-        """Let the watch know what has become of the positions since it last asked.
-
-        The raised alerts are read before the positions: a trade that an alert is about and
-        that the newer positions do not know has ended.
-        """
-        begins = desk.position == UNSEEN
-        raised = list(await in_thread(self.thread, self.raised)) if begins else []
+        """Let the watch know what has become of the positions since it last asked."""
         position, wheels = await in_thread(self.thread, lambda: self.positions(desk.position))
-        await desk.moved(position, wheels)
-        await desk.settle(raised)
+        if position >= max(self.least, desk.position):
+            await desk.moved(position, wheels)
+
+    async def settle(self, desk: Watch) -> None:
+        """The same, and end the alerts of trades that ended while nobody watched.
+
+        The raised alerts are read before the positions: if the newer positions do not know
+        the trade of an alert, it has ended.
+        """
+        raised = list(await in_thread(self.thread, self.raised))
+        await self.catch_up(desk)
+        if desk.position != UNSEEN:
+            await desk.settle(raised)
 
 
 async def follow(
@@ -76,25 +87,29 @@ async def follow(
         batch = [await heard.get()]
         while not heard.empty():
             batch.append(heard.get_nowait())
-        if "positions" in batch:
-            await _caught_up(desk, views)
+        if "time" in batch:
+            await _unless_away(views.settle(desk))
+        elif "positions" in batch:
+            await _unless_away(views.catch_up(desk))
         for each in batch:
             if isinstance(each, market.Quote):
                 desk.priced(each)
         if "time" in batch:
             desk.judge_all()
         await desk.record()
-        beat |= {"state": "running", **desk.report}
+        state = "waiting" if desk.position == UNSEEN else "running"
+        beat |= {"state": state, **desk.report}
         for _ in batch:
             heard.task_done()
         if "stop" in batch:
             return
 
 
-async def _caught_up(desk: Watch, views: Views) -> None:
+async def _unless_away(reading: Awaitable[None]) -> None:
+    """Views that are not there yet, or just being replaced, are read at the next occasion."""
     try:
-        await views.catch_up(desk)
-    except refusals.Refusal as reason:
+        await reading
+    except (refusals.Unavailable, sqlite3.OperationalError) as reason:
         log.warning("the positions cannot be read yet: %s", reason)
 
 
@@ -116,6 +131,7 @@ async def run(context: running.Context) -> None:
             partial(open_options.changed, config.views_path),
             partial(alerts.active, config.views_path),
             thread,
+            ledger.head(),
         )
         async with asyncio.TaskGroup() as group:
             beside = [

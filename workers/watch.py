@@ -236,12 +236,12 @@ class Watch:
 
         `position` is that of the log which the views have come to.
         """
-        self.position = position
-        if not wheels:
-            return
         before = {each.trade_id: each for id_ in wheels for each in self._wheels.get(id_, ())}
         now = {each.trade_id: each for options in wheels.values() for each in options}
         await self._alerts.learn(_keys(now.keys() - before.keys()))
+        self.position = position
+        if not wheels:
+            return
         self._wheels = {id_: held for id_, held in {**self._wheels, **wheels}.items() if held}
         gone = [each for id_, each in before.items() if now.get(id_) != each]
         come = [each for id_, each in now.items() if before.get(id_) != each]

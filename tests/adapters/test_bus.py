@@ -1,18 +1,14 @@
 """The bus, on a real server."""
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise
 from uuid import UUID
 
 import pytest
 
-from adapters import bus, envelope, ears
+from adapters import bus, clock
 from domain import market, subjects
 from tests.conftest import Join, NatsServer, soon
 
@@ -49,8 +45,9 @@ async def back(connected: bus.Bus, *, after: int) -> None:
 
 
 async def gone(connected: bus.Bus) -> None:
+    """Wait until the bus has noticed that its server is no more."""
     async with asyncio.timeout(10):
-        while connected.connected:
+        while connected.connected:  # noqa: ASYNC110 - a bus has no event for it
             await asyncio.sleep(0)
 
 
@@ -90,9 +87,7 @@ async def test_thousands_are_published_in_order(server: NatsServer, join: Join) 
     relay = await join("relay")
     begun = time.monotonic()
     for start in range(0, 5000, 500):
-        end = await relay.publish_all(
-            [message(start + n + 1) for n in range(500)], after=start
-        )
+        end = await relay.publish_all([message(start + n + 1) for n in range(500)], after=start)
         assert end == start + 500
     assert time.monotonic() - begun < 5
     ids = [int(m.headers["Nats-Msg-Id"]) for m in await server.stored("LEDGER") if m.headers]
@@ -164,9 +159,7 @@ async def test_it_connects_once_a_server_is_there(server: NatsServer, join: Join
     assert (await listener.next()).read(subjects.Nudge).data.position == 3
 
 
-async def test_subscriptions_and_streams_outlive_the_server(
-    server: NatsServer, join: Join
-) -> None:
+async def test_subscriptions_and_streams_outlive_the_server(server: NatsServer, join: Join) -> None:
     relay, listener = await join("relay"), Listener()
     stop = await relay.subscribe("ledger.event.>", listener)
     await relay.publish_all([message(1)], after=0)
@@ -186,7 +179,7 @@ async def test_subscriptions_and_streams_outlive_the_server(
 
 async def test_a_publisher_whose_server_dies_does_not_wait(server: NatsServer, join: Join) -> None:
     relay = await join("relay")
-    server.send(signal.SIGSTOP)
+    server.freeze()
     publishing = asyncio.create_task(relay.publish_all([message(1)]))
     await asyncio.sleep(0.05)
     server.stop()
@@ -197,20 +190,16 @@ async def test_a_publisher_whose_server_dies_does_not_wait(server: NatsServer, j
 
 
 async def test_a_server_that_does_not_answer_does_not_hold_up_the_end(
-    server: NatsServer, settings: object, join: Join
+    server: NatsServer,
 ) -> None:
-    from adapters import clock
-
     async with bus.connect(server.url, "api", server.password("api"), clock.SYSTEM) as api:
-        server.send(signal.SIGSTOP)
+        server.freeze()
         await api.nudge(subjects.LEDGER_APPENDED, 1)
         begun = time.monotonic()
     assert time.monotonic() - begun < 1.5
 
 
 async def test_a_wrong_password_is_no_reason_to_fail(server: NatsServer) -> None:
-    from adapters import clock
-
     async with bus.connect(server.url, "api", "wrong", clock.SYSTEM) as api:
         assert not api.connected
 
@@ -268,7 +257,10 @@ async def test_quotes_are_kept_by_symbol_to_the_last_digit(server: NatsServer, j
     await prices.put_quotes([quote("SPY", "371.10"), quote("BRK.B", "230.05")])
     await prices.put_quote(quote("SPY", "372.123456789012345678"))
     kept = await api.quotes()
-    assert kept == {"SPY": quote("SPY", "372.123456789012345678"), "BRK.B": quote("BRK.B", "230.05")}
+    assert kept == {
+        "SPY": quote("SPY", "372.123456789012345678"),
+        "BRK.B": quote("BRK.B", "230.05"),
+    }
 
 
 async def test_brk_b_travels_as_brk_b_with_an_underscore(server: NatsServer, join: Join) -> None:
@@ -317,7 +309,7 @@ async def test_a_subscriber_that_was_away_hears_what_it_missed_once_and_in_order
             mine = await stranger.jetstream().pull_subscribe(
                 "ledger.event.>", durable="stranger", stream="LEDGER"
             )
-            heard = []
+            heard: list[str] = []
             while len(heard) < count:
                 for each in await mine.fetch(count - len(heard), timeout=10):
                     heard.append((each.headers or {})["Nats-Msg-Id"])
@@ -332,13 +324,18 @@ async def test_a_subscriber_that_was_away_hears_what_it_missed_once_and_in_order
 
 async def test_a_subscriber_cannot_publish(server: NatsServer, join: Join) -> None:
     relay, listener = await join("relay"), Listener()
-    await relay.subscribe(">", listener)
+    await relay.subscribe("ledger.>", listener)
     async with server.visit("subscriber") as stranger:
-        for subject in ("ledger.event.wheel.1.Test", "risk.alert.HIGH.SPY.itm", "ledger.appended"):
+        for subject in (
+            "ledger.event.wheel.1.Test",
+            "ledger.event.alert.1.Test",
+            "ledger.appended",
+        ):
             await stranger.publish(subject, b"{}")
         await stranger.flush()
-    assert len(server.refusals) == 3
-    assert listener.heard.empty()
+        assert len(server.refusals) == 3
+    await relay.publish_all([message(1)])
+    assert (await listener.next()).id == "1"
 
 
 async def test_a_subscriber_can_use_a_bus_too(server: NatsServer, join: Join) -> None:
@@ -346,3 +343,14 @@ async def test_a_subscriber_can_use_a_bus_too(server: NatsServer, join: Join) ->
     await stranger.subscribe("ledger.event.>", listener)
     await relay.publish_all([message(1)])
     assert (await listener.next()).id == "1"
+
+
+async def test_a_server_that_has_frozen_is_given_up_and_found_again(
+    server: NatsServer, join: Join
+) -> None:
+    relay = await join("relay")
+    server.freeze()
+    await gone(relay)
+    server.thaw()
+    await back(relay, after=1)
+    assert await relay.publish_all([message(1)], after=0) == 1

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -48,7 +48,7 @@ class Running:
         self.heard: asyncio.Queue[market.Quote] = asyncio.Queue()
         self._bus, self._every, self._now = connected, every, now
 
-    async def __aenter__(self) -> "Running":
+    async def __aenter__(self) -> Self:
         await self._bus.subscribe(subjects.EVERY_QUOTE, self._hear)
         self._task = asyncio.create_task(
             prices.run(
@@ -117,18 +117,14 @@ async def test_outside_of_market_hours_only_a_new_symbol_is_quoted(
         assert running.exchange.asked.empty()
 
 
-async def test_a_new_symbol_does_not_wait_for_the_interval(
-    server: NatsServer, join: Join
-) -> None:
+async def test_a_new_symbol_does_not_wait_for_the_interval(server: NatsServer, join: Join) -> None:
     async with Running(await join("prices")) as running:
         running.held.add("SPY")
         running.woken.set()
         assert await running.next() == "SPY 101"
 
 
-async def test_a_symbol_that_fails_does_not_stop_the_others(
-    server: NatsServer, join: Join
-) -> None:
+async def test_a_symbol_that_fails_does_not_stop_the_others(server: NatsServer, join: Join) -> None:
     async with Running(await join("prices"), "BAD", "SPY", every=0.01) as running:
         running.exchange.faults["BAD"] = market.UnknownSymbol("BAD")
         assert [await running.next() for _ in range(2)] == ["SPY 101", "SPY 102"]

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import msgspec
@@ -52,9 +52,7 @@ class Feed(list[facts.Recorded]):
     def add(self, *new: facts.Fact) -> "Feed":
         for fact in new:
             n, stream = len(self) + 1, ALERT if isinstance(fact, facts.OfAlert) else WHEEL
-            self.append(
-                facts.Recorded(n, stream, n, NOON, NOON, "test", UUID(int=n), None, fact)
-            )
+            self.append(facts.Recorded(n, stream, n, NOON, NOON, "test", UUID(int=n), None, fact))
         return self
 
 
@@ -67,14 +65,14 @@ def life(length: int) -> Feed:
 class Running:
     """A relay in the background, for as long as the block lasts."""
 
-    def __init__(self, feed: Feed, connected: Any) -> None:
+    def __init__(self, feed: Feed, connected: bus.Bus) -> None:
         self.stop, self.woken = asyncio.Event(), asyncio.Event()
         self.beat: dict[str, Any] = {}
         self._task = asyncio.ensure_future(
             relay.run(feed, connected, self.stop, self.woken, self.beat)
         )
 
-    async def __aenter__(self) -> "Running":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -170,24 +168,29 @@ class Crash(BaseException):
     """The process dies here; nothing catches it."""
 
 
-class Mortal:
+class Mortal(bus.Bus):
     """A bus whose process dies at a point of its life, chosen by the test."""
 
     def __init__(self, connected: bus.Bus, dies: str) -> None:
-        self._bus = connected
+        self.__dict__ = connected.__dict__
         self._dies = dies
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._bus, name)
+    async def publish(
+        self,
+        *given: Any,  # noqa: ANN401 - handed on
+        **named: Any,  # noqa: ANN401
+    ) -> int:
+        return await self._die("alert", lambda: super(Mortal, self).publish(*given, **named))
 
-    async def publish(self, *given: Any, **named: Any) -> int:
-        return await self._die("alert", lambda: self._bus.publish(*given, **named))
-
-    async def publish_all(self, messages: Sequence[bus.Message], *, after: int) -> int:
+    async def publish_all(
+        self, messages: Sequence[bus.Message], *, after: int | None = None
+    ) -> int:
         if self._dies == "in the middle of the batch":
-            await self._bus.publish_all(messages[: len(messages) // 2], after=after)
+            await super().publish_all(messages[: len(messages) // 2], after=after)
             raise Crash
-        return await self._die("batch", lambda: self._bus.publish_all(messages, after=after))
+        return await self._die(
+            "batch", lambda: super(Mortal, self).publish_all(messages, after=after)
+        )
 
     async def _die(self, what: str, act: Callable[[], Awaitable[int]]) -> int:
         if self._dies == f"before the {what}":
@@ -213,7 +216,7 @@ async def test_a_crash_at_any_point_repeats_loses_and_reorders_nothing(
 ) -> None:
     feed, connected = life(20), await join("relay")
     with pytest.raises(Crash):
-        await relay.run(feed, Mortal(connected, dies), asyncio.Event(), asyncio.Event(), {})  # type: ignore[arg-type]
+        await relay.run(feed, Mortal(connected, dies), asyncio.Event(), asyncio.Event(), {})
     feed.add(NOTED, RAISED)
     async with Running(feed, connected) as running:
         await running.reach(22)
@@ -234,7 +237,7 @@ async def test_a_crash_longer_ago_than_the_duplicate_window_repeats_nothing(
     with pytest.raises(Crash):
         await relay.run(
             feed,
-            Mortal(connected, "before the batch"),  # type: ignore[arg-type]
+            Mortal(connected, "before the batch"),
             asyncio.Event(),
             asyncio.Event(),
             {},

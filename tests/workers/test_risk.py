@@ -41,6 +41,8 @@ class Log:
         self.works = True
 
     def stream(self, stream_id: UUID) -> list[facts.Recorded]:
+        if not self.works:
+            raise refusals.Unavailable("the disk is gone")
         return [each for each in self.recorded if each.stream_id == stream_id]
 
     def append(self, recorded: Sequence[facts.Recorded]) -> list[int]:
@@ -321,8 +323,54 @@ async def test_a_trade_that_ended_while_nobody_watched_takes_its_alerts_along() 
         await before.sees("149")
     views.hold()
     views.raised = [(option().trade_id, "itm")]
-    async with desk(log, views):
+    async with desk(log, views) as after:
+        await after.hears("time")
+        await after.hears("time")
         assert log.story == ["AlertRaised itm", "AlertCleared itm"]
+
+
+async def test_views_of_a_past_that_are_being_rebuilt_are_not_believed() -> None:
+    here = Desk(Log(), holding(option()), Time())
+    views = worker.Views(here.views.positions, list, least=2)
+    work = asyncio.create_task(worker.follow(here.watch, views, here.heard, here.beat))
+    await here.hears("positions", here.quote("149"))
+    before = (here.beat["state"], here.log.story)
+    here.views.hold()
+    await here.hears("positions", "stop")
+    await work
+    assert (before, here.beat["state"], here.log.story) == (("waiting", []), "running", [])
+
+
+async def test_views_that_have_fallen_back_are_not_believed() -> None:
+    async with desk(views=holding(option(2))) as here:
+        here.views.position = 0
+        await here.hears("positions")
+        here.views.hold(option())
+        await here.hears("positions", here.quote("149"))
+        [recorded] = here.log.recorded
+    assert recorded.stream_id == facts.alert_stream(option(2).trade_id, "itm")
+
+
+async def test_positions_that_came_while_the_log_was_away_are_watched_afterwards() -> None:
+    async with desk() as here:
+        here.log.works = False
+        here.views.hold(option())
+        await here.hears("positions")
+        here.log.works = True
+        await here.hears("positions", here.quote("149"))
+        assert here.log.story == ["AlertRaised itm"]
+
+
+async def test_as_long_as_there_are_no_views_no_trade_has_ended() -> None:
+    log, views = Log(), holding(option())
+    async with desk(log, views) as before:
+        await before.sees("149")
+    empty = Views()
+    empty.position = watch.UNSEEN
+    empty.raised = [(option().trade_id, "itm")]
+    async with desk(log, empty) as after:
+        await after.hears("time")
+        assert log.story == ["AlertRaised itm"]
 
 
 # --- time ------------------------------------------------------------------------------------

@@ -1,0 +1,68 @@
+"""`python -m adapters.verify [FILE]`: is the ledger what was recorded?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from adapters import chain, event_store, settings
+from domain import refusals
+
+
+def main(arguments: list[str]) -> int:
+    """Verify the configured ledger, or the SQLite file named; exit 1 when it is not whole."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        log = _log(arguments)
+    except settings.Misconfigured as error:
+        console.print(str(error))
+        return 2
+    except (refusals.Unavailable, FileNotFoundError) as error:
+        console.print(f"the ledger cannot be opened: {error}")
+        return 1
+    with closing(log):
+        verdict = _verdict(log, console)
+    if verdict.broken is None:
+        console.print(
+            f"whole: {verdict.checked} facts, head at {verdict.head}, sha256 {verdict.head_hash}"
+        )
+        return 0
+    console.print(
+        f"NOT WHOLE: first bad position {verdict.broken.position}: {verdict.broken.why}"
+        f" ({verdict.checked} facts before it are whole)"
+    )
+    return 1
+
+
+def _log(arguments: list[str]) -> event_store.EventStore:
+    if not arguments:
+        return event_store.open_store(settings.load(os.environ))
+    path = Path(arguments[0])
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return event_store.open_sqlite(path)
+
+
+def _verdict(log: event_store.EventStore, console: Console) -> chain.Verdict:
+    """The whole's verdict; a file too damaged to be read ends at its last readable fact."""
+    verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
+    try:
+        head = log.head()
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task("facts", total=head or 1)
+            for count, verdict in enumerate(log.verify(), 1):
+                if count % 1_000 == 0:
+                    bar.update(task, completed=count)
+    except refusals.Unavailable as error:
+        broken = chain.Broken(verdict.head + 1, f"cannot be read: {error.message}")
+        return chain.Verdict(verdict.checked, verdict.head, verdict.head_hash, broken)
+    return verdict
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The HTTP face: commands in, answers out; the rules are elsewhere."""

@@ -1,0 +1,104 @@
+"""`python -m api`: wires the API to the world and serves it until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from litestar import Litestar
+
+from adapters import bus, clock, envelope, event_store, logs, nats_server, settings
+from api import app, serve
+from api.office import Office
+from domain import market, refusals, subjects
+from projections import views
+
+MISUSED = 2
+
+
+@asynccontextmanager
+async def opened(config: settings.Settings) -> AsyncIterator[Litestar]:
+    """The application with everything that it needs, as long as the block lasts."""
+    time = clock.open(config)
+    log = await asyncio.to_thread(event_store.open_store, config)
+    live = views.Live(config.views_path)
+    password = nats_server.password(config.data_dir, "api")
+    try:
+        async with bus.connect(config.bus_url, "api", password, time) as connected:
+            office = Office(config, time, log, live, connected)
+            office.desk.head = await asyncio.to_thread(log.head)
+            await _listen(office)
+            async with _refreshed(live):
+                yield app.application(office)
+    finally:
+        await live.close()
+        log.close()
+
+
+async def _listen(office: Office) -> None:
+    """Hear of the views' position, of the last quotes, and of the workers."""
+
+    async def advanced(heard: envelope.Heard) -> None:
+        with suppress(envelope.Unreadable):
+            await office.live.moved(heard.read(subjects.Nudge).data.position)
+
+    async def beaten(heard: envelope.Heard) -> None:
+        with suppress(envelope.Unreadable):
+            office.keep_heartbeat(heard.read(subjects.Heartbeat).data)
+
+    async def quoted(quote: market.Quote) -> None:
+        office.keep_quote(quote)
+
+    await office.bus.subscribe(subjects.VIEWS_ADVANCED, advanced)
+    await office.bus.subscribe("ops.heartbeat.*", beaten)
+    await office.bus.watch_quotes(quoted)
+
+
+@asynccontextmanager
+async def _refreshed(live: views.Live) -> AsyncIterator[None]:
+    """Look how far the views are, also while nobody tells."""
+
+    async def look() -> None:
+        while True:
+            await live.refresh()
+            await asyncio.sleep(0.2)
+
+    task = asyncio.create_task(look(), name="views' position")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def run(config: settings.Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with opened(config) as application:
+        await serve.serve(application, config.api_host, config.api_port, stop)
+
+
+def main() -> int:
+    """Start from the environment; say in a line what is wrong with it."""
+    try:
+        config = settings.load(os.environ)
+        logs.configure(config, "api")
+        asyncio.run(run(config))
+    except (settings.Misconfigured, nats_server.NoPassword) as error:
+        sys.stderr.write(f"{error}\n")
+        return MISUSED
+    except refusals.Unavailable as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Alerts: what asks for attention, and what somebody has said about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from api import desk
+from api.envelope import Answer, Page, Reply, page_of
+from api.office import Office, When
+from domain import alert as alerts
+from domain import facts, refusals
+from projections import answers, questions
+
+
+class AlertController(Controller):
+    """Alerts."""
+
+    path = "/alerts"
+    tags = ("Alerts",)
+
+    @get()
+    async def list_alerts(
+        self,
+        office: NamedDependency[Office],
+        clocks: NamedDependency[When],
+        part: NamedDependency[questions.Slice],
+        status: Literal["active", "cleared"] | None = None,
+        severity: Literal["LOW", "MEDIUM", "HIGH"] | None = None,
+        symbol: str | None = None,
+        rule: str | None = None,
+        wheel_id: UUID | None = None,
+        portfolio_id: UUID | None = None,
+        trade_id: UUID | None = None,
+    ) -> Reply[Page[answers.Alert]]:
+        """List alerts, the newest first."""
+        where = {
+            "status": status,
+            "severity": severity,
+            "symbol": symbol and symbol.upper(),
+            "rule": rule,
+            "wheel_id": wheel_id and wheel_id.hex,
+            "portfolio_id": portfolio_id and portfolio_id.hex,
+            "trade_id": trade_id and trade_id.hex,
+        }
+        async with office.views(clocks) as views:
+            found = await questions.all_alerts(views, where, part)
+        return page_of(found.items, found.total, part.page, part.page_size, office.clock.now())
+
+    @post("/{alert_id:uuid}/acknowledge", status_code=200)
+    async def acknowledge(
+        self,
+        office: NamedDependency[Office],
+        asked: NamedDependency[desk.Asked],
+        alert_id: FromPath[UUID],
+        data: JSONBody[alerts.Acknowledge],
+    ) -> Reply[Answer[answers.Alert]]:
+        """Say that an alert has been seen."""
+        return await office.desk.carry_out(_task(alert_id, data), asked)
+
+    @post("/{alert_id:uuid}/mute", status_code=200)
+    async def mute(
+        self,
+        office: NamedDependency[Office],
+        asked: NamedDependency[desk.Asked],
+        alert_id: FromPath[UUID],
+        data: JSONBody[alerts.Mute],
+    ) -> Reply[Answer[answers.Alert]]:
+        """Hear no more of an alert before an instant."""
+        return await office.desk.carry_out(_task(alert_id, data), asked)
+
+
+def _task(
+    alert_id: UUID, command: alerts.Acknowledge | alerts.Mute
+) -> desk.Task[alerts.Alert]:
+    def decide(state: alerts.Alert, now: datetime, command_id: UUID) -> list[facts.Recorded]:
+        if not state.version:
+            raise refusals.Unknown("alert", alert_id)
+        return [
+            _recorded(alert_id, state, fact, now, command_id, command)
+            for fact in alerts.decide(state, command, now)
+        ]
+
+    def show(state: alerts.Alert, _: datetime) -> desk.Shown:
+        return desk.Shown(answers.alert(alert_id, state), state.version)
+
+    return desk.Task(
+        alert_id, desk.ALERT, command, decide, show, lambda state: state.version
+    )
+
+
+def _recorded(
+    alert_id: UUID,
+    state: alerts.Alert,
+    fact: Any,
+    now: datetime,
+    command_id: UUID,
+    command: alerts.Acknowledge | alerts.Mute,
+) -> facts.Recorded:
+    learned = now if state.raised_at is None else max(now, state.raised_at + timedelta(0))
+    return facts.Recorded(
+        0,
+        alert_id,
+        state.version + 1,
+        learned,
+        learned,
+        command.source,
+        command_id,
+        command.external_id,
+        fact,
+        command.notes,
+    )

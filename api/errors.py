@@ -1,0 +1,106 @@
+"""Where refusals become HTTP: the one table of codes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from litestar import Request
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotAuthorizedException,
+    NotFoundException,
+    ValidationException,
+)
+
+from api.envelope import Failure, Fault, Reply
+from domain import ports, refusals
+
+_logger = logging.getLogger(__name__)
+_CODES: tuple[tuple[type[refusals.Refusal], int, str], ...] = (
+    (refusals.Invalid, 400, "VALIDATION_ERROR"),
+    (refusals.Misuse, 401, "UNAUTHORIZED"),
+    (refusals.Unknown, 404, "NOT_FOUND"),
+    (refusals.Conflict, 409, "CONFLICT"),
+    (refusals.Refused, 409, "INVALID_STATE"),
+    (refusals.Unavailable, 503, "SERVICE_UNAVAILABLE"),
+)
+
+
+class Errors:
+    """Exception handlers that tell the time by the one clock."""
+
+    def __init__(self, clock: ports.Clock) -> None:
+        self._clock = clock
+
+    def handlers(self) -> dict[Any, Any]:
+        """For Litestar."""
+        return {
+            refusals.Refusal: self.refused,
+            HTTPException: self.http,
+            Exception: self.unexpected,
+        }
+
+    def refused(self, _: Request[Any, Any, Any], refusal: refusals.Refusal) -> Reply[Failure]:
+        """A refusal in its own words."""
+        status, code = next(
+            (status, code) for kind, status, code in _CODES if isinstance(refusal, kind)
+        )
+        return self._reply(status, code, refusal.message, refusal.details)
+
+    def http(self, request: Request[Any, Any, Any], error: HTTPException) -> Reply[Failure]:
+        """What the framework refuses before any of our code."""
+        match error:
+            case ValidationException():
+                return self._invalid(error)
+            case NotFoundException():
+                return self._reply(404, "NOT_FOUND", f"nothing at {request.url.path}", {})
+            case MethodNotAllowedException():
+                message = f"{request.method} is not for {request.url.path}"
+                return self._reply(405, "METHOD_NOT_ALLOWED", message, {}, dict(error.headers or {}))
+            case NotAuthorizedException():
+                return self._reply(401, "UNAUTHORIZED", error.detail, {}, dict(error.headers or {}))
+            case _ if error.status_code < 500:  # noqa: PLR2004  the client's fault
+                why = {"field": "body", "value": None, "constraint": error.detail}
+                return self._reply(400, "VALIDATION_ERROR", error.detail, why)
+            case _:
+                return self.unexpected(request, error)
+
+    def _invalid(self, error: ValidationException) -> Reply[Failure]:
+        first: dict[str, Any] = {}
+        if isinstance(error.extra, list) and error.extra and isinstance(error.extra[0], dict):
+            first = error.extra[0]
+        field, why = str(first.get("key", "body")), str(first.get("message", error.detail))
+        return self._reply(
+            400,
+            "VALIDATION_ERROR",
+            f"{field}: {why}",
+            {"field": field, "value": None, "constraint": why},
+        )
+
+    def unexpected(self, request: Request[Any, Any, Any], error: Exception) -> Reply[Failure]:
+        """A fault of ours: the log has it all, the answer only where to look."""
+        request_id = request.scope.get("state", {}).get("request_id", "")
+        _logger.error("request %s failed", request_id, exc_info=error)
+        return self._reply(
+            500,
+            "INTERNAL_ERROR",
+            "an internal error; the log has it under the request id",
+            {"request_id": request_id},
+        )
+
+    def _reply(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> Reply[Failure]:
+        return Reply(
+            Failure(Fault(code, message, details), self._clock.now()),
+            status_code=status,
+            headers=headers,
+            media_type="application/json",
+        )

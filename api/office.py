@@ -1,0 +1,119 @@
+"""What every handler is given: the desk, the views, the clock, and the last quotes heard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from adapters.bus import Bus
+from adapters.event_store import EventStore
+from adapters.settings import Settings
+from api.desk import Desk
+from domain import facts, fees, market, moments, ports, refusals, subjects
+from projections import questions, views
+
+_TRADES_KEPT = 50_000
+
+
+class When(msgspec.Struct, frozen=True):
+    """The two clocks of a question; None means now."""
+
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+
+    @property
+    def is_now(self) -> bool:
+        """Whether the live views can answer."""
+        return self.as_of is None and self.known_at is None
+
+    def told_at(self, now: datetime) -> datetime:
+        """The instant by which expirations are judged."""
+        return min(now, *(each for each in (self.as_of, self.known_at) if each is not None), now)
+
+
+def when(as_of: str | None, known_at: str | None) -> When:
+    """The two clocks as written: dates mean the end of that New York day."""
+    return When(moments.until("as_of", as_of), moments.until("known_at", known_at))
+
+
+class Office:
+    """The parts that answer a request, wired once when the process starts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: ports.Clock,
+        log: EventStore,
+        live: views.Live,
+        bus: Bus,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.log = log
+        self.live = live
+        self.bus = bus
+        self.desk = Desk(log, clock, self._nudge, live.reached)
+        self.tariff = fees.Schedule((fees.Tariff(Decimal(settings.fee_per_contract)),))
+        self.quotes: dict[str, market.Quote] = {}
+        self.heard: dict[str, datetime] = {}
+        self._heard_at: dict[str, float] = {}
+        self.started_at = clock.now()
+        self._wheels: OrderedDict[UUID, UUID] = OrderedDict()
+
+    async def _nudge(self, position: int) -> None:
+        await self.bus.nudge(subjects.LEDGER_APPENDED, position)
+
+    @asynccontextmanager
+    async def views(
+        self, asked: When, streams: Iterable[UUID] | None = None
+    ) -> AsyncIterator[views.Views]:
+        """The live views, or those of the past that the question is about."""
+        if asked.is_now:
+            yield self.live
+            return
+        async with views.past(self.log, asked.as_of, asked.known_at, streams) as past:
+            yield past
+
+    def keep_quote(self, quote: market.Quote) -> None:
+        """Hear a symbol's last quote."""
+        self.quotes[quote.symbol] = quote
+
+    def keep_heartbeat(self, beat: subjects.Heartbeat) -> None:
+        """Hear that a worker lives, in the market's time and in the machine's."""
+        self.heard[beat.worker] = beat.as_of
+        self._heard_at[beat.worker] = time.monotonic()
+
+    def silence(self, worker: str) -> timedelta:
+        """How long a worker has not been heard, in real time."""
+        return timedelta(seconds=time.monotonic() - self._heard_at[worker])
+
+    async def stream(self, stream_id: UUID) -> list[facts.Recorded]:
+        """All that was recorded in a stream."""
+        return await asyncio.to_thread(self.log.stream, stream_id)
+
+    async def streams_of(self, portfolio_id: UUID) -> list[UUID]:
+        """The streams that a question about a portfolio needs."""
+        return [portfolio_id, *await questions.wheels_of(self.live, portfolio_id)]
+
+    def remember(self, recorded: Iterable[facts.Recorded]) -> None:
+        """Know at once which wheel a new trade belongs to, however far behind the views are."""
+        for each in recorded:
+            if isinstance(each.fact, facts.OptionSold):
+                self._wheels[each.fact.trade_id] = each.stream_id
+        while len(self._wheels) > _TRADES_KEPT:
+            self._wheels.popitem(last=False)
+
+    async def wheel_of(self, trade_id: UUID) -> UUID:
+        """Which wheel a trade belongs to; raises refusals.Unknown."""
+        known = self._wheels.get(trade_id) or await questions.wheel_of_trade(self.live, trade_id)
+        if known is None:
+            raise refusals.Unknown("trade", trade_id)
+        return known

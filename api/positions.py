@@ -1,0 +1,341 @@
+"""Positions: open options at the market's last word."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from api.envelope import Answer, Page, Reply, page_of
+from api.office import Office, When
+from domain import calendar, facts, market, money, refusals, risk
+from projections import answers, questions
+
+STALE_AFTER = timedelta(minutes=15)
+_RANK = {"HIGH": 0, "MEDIUM": 1, "LOW": 2, None: 3}
+SORTS = (
+    "symbol",
+    "strike",
+    "expiration",
+    "dte_calendar",
+    "dte_trading",
+    "risk_level",
+    "moneyness",
+    "premium_collected",
+    "current_price",
+)
+
+
+class Moneyness(msgspec.Struct, frozen=True, kw_only=True):
+    """(price - strike) / strike in percent, for puts and calls alike."""
+
+    is_itm: bool
+    is_otm: bool
+    pct: Decimal
+    label: str
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """An open option at the last price; price fields are null without one."""
+
+    wheel_id: UUID
+    trade_id: UUID | None
+    portfolio_id: UUID
+    symbol: str
+    state: str
+    direction: facts.Direction | None
+    contracts: int
+    current_price: Decimal | None
+    strike: Decimal | None
+    expiration: date | None
+    dte_calendar: int | None
+    dte_trading: int | None
+    moneyness: Moneyness | None
+    risk_level: facts.Severity | None
+    risk_icon: str | None
+    premium_collected: Decimal
+    option_mid: Decimal | None
+    delta: float | None
+    probability_itm: float | None
+    extrinsic: Decimal | None
+    unrealized_pnl: Decimal | None
+    price_as_of: datetime | None
+    price_source: str | None
+    price_state: market.PriceState
+    last_updated: datetime
+
+
+class WheelRisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A wheel's risk: that of its most endangered open option."""
+
+    wheel_id: UUID
+    symbol: str
+    state: str
+    risk_level: facts.Severity | None
+    risk_icon: str | None
+    collateral_in_use: Decimal
+    positions: list[Position]
+    alerts: list[answers.Alert]
+
+
+class PositionController(Controller):
+    """Positions and risk."""
+
+    path = "/"
+    tags = ("Positions",)
+
+    @get("/positions/open")
+    async def open_positions(
+        self,
+        office: NamedDependency[Office],
+        clocks: NamedDependency[When],
+        part: NamedDependency[questions.Slice],
+        risk_level: Literal["LOW", "MEDIUM", "HIGH"] | None = None,
+        dte_min: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
+        dte_max: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
+        symbol: str | None = None,
+        portfolio_id: UUID | None = None,
+    ) -> Reply[Page[Position]]:
+        """List the open positions of all portfolios, the next to expire first."""
+        streams = None
+        if portfolio_id is not None and not clocks.is_now:
+            streams = await office.streams_of(portfolio_id)
+        async with office.views(clocks, streams) as views:
+            found = await questions.open_options(
+                views, portfolio_id=portfolio_id, symbol=symbol
+            )
+        wanted = _Wanted(risk_level, dte_min, dte_max)
+        return _paged(office, clocks, part, found, wanted)
+
+    @get("/portfolios/{portfolio_id:uuid}/positions")
+    async def positions_of_portfolio(
+        self,
+        office: NamedDependency[Office],
+        clocks: NamedDependency[When],
+        part: NamedDependency[questions.Slice],
+        portfolio_id: FromPath[UUID],
+        risk_level: Literal["LOW", "MEDIUM", "HIGH"] | None = None,
+        dte_min: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
+        dte_max: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
+        symbol: str | None = None,
+    ) -> Reply[Page[Position]]:
+        """List a portfolio's open positions, the next to expire first."""
+        streams = None if clocks.is_now else await office.streams_of(portfolio_id)
+        async with office.views(clocks, streams) as views:
+            await questions.portfolio(views, portfolio_id)
+            found = await questions.open_options(
+                views, portfolio_id=portfolio_id, symbol=symbol
+            )
+        wanted = _Wanted(risk_level, dte_min, dte_max)
+        return _paged(office, clocks, part, found, wanted)
+
+    @get("/wheels/{wheel_id:uuid}/position")
+    async def position(
+        self,
+        office: NamedDependency[Office],
+        clocks: NamedDependency[When],
+        wheel_id: FromPath[UUID],
+    ) -> Reply[Answer[Position]]:
+        """A wheel's most endangered open option; without one, its shares or its cash."""
+        wheel, found = await _of_wheel(office, clocks, wheel_id)
+        shown = found[0] if found else _nothing_open(office, clocks, wheel)
+        return Reply(Answer(shown, office.clock.now()))
+
+    @get("/wheels/{wheel_id:uuid}/risk")
+    async def risk(
+        self,
+        office: NamedDependency[Office],
+        clocks: NamedDependency[When],
+        wheel_id: FromPath[UUID],
+    ) -> Reply[Answer[WheelRisk]]:
+        """A wheel's risk: every open option at the last price, and its active alerts."""
+        wheel, found = await _of_wheel(office, clocks, wheel_id)
+        active = await questions.all_alerts(
+            office.live,
+            {"wheel_id": wheel_id.hex, "status": "active"},
+            questions.Slice(page_size=500),
+        )
+        shown = WheelRisk(
+            wheel_id=wheel.id,
+            symbol=wheel.symbol,
+            state=wheel.state,
+            risk_level=found[0].risk_level if found else None,
+            risk_icon=found[0].risk_icon if found else None,
+            collateral_in_use=wheel.collateral_in_use,
+            positions=found,
+            alerts=active.items,
+        )
+        return Reply(Answer(shown, office.clock.now()))
+
+
+async def _of_wheel(
+    office: Office, clocks: When, wheel_id: UUID
+) -> tuple[answers.Wheel, list[Position]]:
+    """A wheel and its positions, the most endangered first."""
+    async with office.views(clocks, [wheel_id]) as views:
+        wheel = questions.decoded(await questions.wheel(views, wheel_id), answers.Wheel)
+        found = await questions.open_options(views, wheel_id=wheel_id)
+    told = [_position(office, clocks, each) for each in found]
+    return wheel, sorted(told, key=lambda each: (_RANK[each.risk_level], each.dte_calendar))
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """Which positions are asked for."""
+
+    risk_level: str | None
+    dte_min: int | None
+    dte_max: int | None
+
+    def holds(self, each: Position) -> bool:
+        """Whether a position is among them."""
+        days = each.dte_calendar
+        assert days is not None
+        return (
+            (self.risk_level is None or each.risk_level == self.risk_level)
+            and (self.dte_min is None or days >= self.dte_min)
+            and (self.dte_max is None or days <= self.dte_max)
+        )
+
+
+def _paged(
+    office: Office,
+    clocks: When,
+    part: questions.Slice,
+    found: list[questions.OpenOption],
+    wanted: _Wanted,
+) -> Reply[Page[Position]]:
+    """Only the page's positions are told in full, unless all must be told to choose or to sort."""
+    first = part.offset
+    if part.sort is None and wanted == _Wanted(None, None, None):
+        page = [_position(office, clocks, each) for each in found[first : first + part.page_size]]
+        return page_of(page, len(found), part.page, part.page_size, office.clock.now())
+    told = [each for each in (_position(office, clocks, one) for one in found) if wanted.holds(each)]
+    ranked = _sorted(told, part.sort)
+    page = ranked[first : first + part.page_size]
+    return page_of(page, len(told), part.page, part.page_size, office.clock.now())
+
+
+def _sorted(told: list[Position], sort: str | None) -> list[Position]:
+    for term in reversed((sort or "expiration").split(",")):
+        field = term.strip().removeprefix("-")
+        if field not in SORTS:
+            raise refusals.Invalid("sort", term, f"must be among {', '.join(SORTS)}")
+        told = sorted(told, key=_key(field), reverse=term.strip().startswith("-"))
+    return told
+
+
+def _key(field: str) -> Any:
+    if field == "risk_level":
+        return lambda each: _RANK[each.risk_level]
+    if field == "moneyness":
+        return lambda each: (each.moneyness is None, each.moneyness and each.moneyness.pct)
+    return lambda each: (getattr(each, field) is None, getattr(each, field))
+
+
+def _position(office: Office, clocks: When, option: questions.OpenOption) -> Position:
+    now = office.clock.now()
+    today = calendar.trading_day(clocks.told_at(now))
+    quote = office.quotes.get(option.symbol) if clocks.is_now else None
+    seen = _assessed(option, quote, today)
+    return Position(
+        wheel_id=option.wheel_id,
+        trade_id=option.trade_id,
+        portfolio_id=option.portfolio_id,
+        symbol=option.symbol,
+        state=option.state,
+        direction=option.direction,
+        contracts=option.contracts,
+        current_price=None if quote is None else money.price(quote.last),
+        strike=money.price(option.strike),
+        expiration=option.expiration_date,
+        dte_calendar=calendar.dte_calendar(today, option.expiration_date),
+        dte_trading=calendar.dte_trading(today, option.expiration_date),
+        moneyness=None if seen is None else _moneyness(seen),
+        risk_level=None if seen is None else seen.level,
+        risk_icon=None if seen is None else seen.icon,
+        premium_collected=money.cents(option.premium),
+        option_mid=None,
+        delta=None,
+        probability_itm=None,
+        extrinsic=None,
+        unrealized_pnl=None,
+        price_as_of=None if quote is None else quote.as_of,
+        price_source=None if quote is None else quote.source,
+        price_state=price_state(quote, now),
+        last_updated=now,
+    )
+
+
+def _assessed(
+    option: questions.OpenOption, quote: market.Quote | None, today: date
+) -> risk.Assessment | None:
+    if quote is None:
+        return None
+    watched = risk.OpenOption(
+        option.wheel_id,
+        option.trade_id,
+        option.portfolio_id,
+        option.symbol,
+        option.direction,
+        option.strike,
+        option.expiration_date,
+        option.contracts,
+    )
+    return risk.assess(watched, quote.last, today)
+
+
+def _moneyness(seen: risk.Assessment) -> Moneyness:
+    return Moneyness(is_itm=seen.is_itm, is_otm=seen.is_otm, pct=seen.pct, label=seen.label)
+
+
+def price_state(quote: market.Quote | None, now: datetime) -> market.PriceState:
+    """What a price is worth: a live one that has not moved on while the market is open is stale."""
+    if quote is None:
+        return "missing"
+    newest = now if calendar.is_open(now) else calendar.last_close(now)
+    if quote.state == "live" and quote.as_of < newest - STALE_AFTER:
+        return "stale"
+    return quote.state
+
+
+def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Position:
+    now = office.clock.now()
+    quote = office.quotes.get(wheel.symbol) if clocks.is_now else None
+    unrealized = Decimal("0.00")
+    if wheel.shares:
+        unrealized = None  # type: ignore[assignment]
+        if quote is not None and wheel.cost_basis is not None:
+            unrealized = money.cents((quote.last - wheel.cost_basis) * wheel.shares)
+    return Position(
+        wheel_id=wheel.id,
+        trade_id=None,
+        portfolio_id=wheel.portfolio_id,
+        symbol=wheel.symbol,
+        state=wheel.state,
+        direction=None,
+        contracts=0,
+        current_price=None if quote is None else money.price(quote.last),
+        strike=None,
+        expiration=None,
+        dte_calendar=None,
+        dte_trading=None,
+        moneyness=None,
+        risk_level=None,
+        risk_icon=None,
+        premium_collected=Decimal("0.00"),
+        option_mid=None,
+        delta=None,
+        probability_itm=None,
+        extrinsic=None,
+        unrealized_pnl=unrealized,
+        price_as_of=None if quote is None else quote.as_of,
+        price_source=None if quote is None else quote.source,
+        price_state=price_state(quote, now),
+        last_updated=now,
+    )

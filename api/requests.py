@@ -1,0 +1,75 @@
+"""Requests whose bodies are read exactly: no figure passes through a float."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import ClientException
+
+from domain import refusals
+
+LARGEST_BODY = 1_000_000
+_WHERE = re.compile(r"^(?P<constraint>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`")
+_MISSING = re.compile(r"missing required field `(?P<field>.*)`")
+
+
+class Exact(Request[Any, Any, Any]):
+    """Decodes a body straight into its handler's struct, strictly."""
+
+    async def json(self) -> Any:
+        """The body as the handler's `data`; raises refusals.Invalid. No body means no fields."""
+        body = await self._bounded()
+        field = self.route_handler.parsed_data_field
+        assert field is not None
+        return decoded(body or b"{}", field.annotation)
+
+    async def _bounded(self) -> bytes:
+        try:
+            return await self.body()
+        except ClientException as error:
+            raise refusals.Invalid(
+                "body", None, f"must be read whole, of at most {LARGEST_BODY} bytes"
+            ) from error
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+def decoded(body: bytes, kind: Any) -> Any:
+    """A struct from JSON; raises refusals.Invalid naming the field."""
+    try:
+        return _decoder(kind).decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(body, str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise refusals.Invalid("body", None, f"must be JSON: {error}") from error
+
+
+def _invalid(body: bytes, message: str) -> refusals.Invalid:
+    found = _WHERE.match(message)
+    field = (found["field"] if found else None) or "body"
+    constraint = found["constraint"] if found else message
+    for pattern in (_UNKNOWN, _MISSING):
+        if named := pattern.search(constraint):
+            field = named["field"]
+    return refusals.Invalid(field, _value(body, field), _sentence(constraint))
+
+
+def _sentence(constraint: str) -> str:
+    return f"is not right: {constraint[:1].lower()}{constraint[1:]}"
+
+
+def _value(body: bytes, field: str) -> Any:
+    """What stood in the field, when that can be told."""
+    try:
+        whole = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return whole.get(field) if isinstance(whole, dict) else None

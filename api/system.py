@@ -1,0 +1,167 @@
+"""How the service itself is: its health in parts, and what it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import msgspec
+from litestar import Controller, get
+from litestar.di import NamedDependency
+
+from api.envelope import Answer, Reply
+from api.office import Office
+from domain import refusals
+from projections import questions
+
+WORKERS = ("projector", "relay", "prices", "risk")
+SILENT_AFTER = timedelta(seconds=15)
+LAG_ALLOWED = 1_000
+Status = Literal["healthy", "degraded"]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One part's health, and the reason when it is not well."""
+
+    status: Status
+    reason: str | None = None
+    position: int | None = None
+    lag: int | None = None
+    last_heartbeat: datetime | None = None
+    quotes: int | None = None
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Healthy when every part is; the service takes commands while the event store answers."""
+
+    status: Status
+    parts: dict[str, Part]
+    timestamp: datetime
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs here, and how much it holds; sizes in bytes."""
+
+    name: str
+    version: str
+    started_at: datetime
+    uptime_seconds: float
+    ledger_head: int
+    view_position: int
+    sizes: dict[str, int]
+    counts: dict[str, int]
+    market: str
+    event_store: str
+
+
+class SystemController(Controller):
+    """The service itself."""
+
+    path = "/"
+    tags = ("System",)
+
+    @get(["/health", "/api/v1/health"], opt={"open": True})
+    async def health(self, office: NamedDependency[Office]) -> Reply[Answer[Health]]:
+        """Overall and per part; 503 only when commands cannot be taken."""
+        now = office.clock.now()
+        parts = await _parts(office)
+        well = all(part.status == "healthy" for part in parts.values())
+        shown = Health(status="healthy" if well else "degraded", parts=parts, timestamp=now)
+        taking = parts["event_store"].status == "healthy"
+        return Reply(Answer(shown, now), status_code=200 if taking else 503)
+
+    @get("/api/v1/info")
+    async def info(self, office: NamedDependency[Office]) -> Reply[Answer[Info]]:
+        """Version, uptime, sizes, counts, and the ledger's head."""
+        now = office.clock.now()
+        shown = Info(
+            name="wheelwright",
+            version=_version(),
+            started_at=office.started_at,
+            uptime_seconds=round((now - office.started_at).total_seconds(), 3),
+            ledger_head=await asyncio.to_thread(office.log.head),
+            view_position=office.live.position,
+            sizes=_sizes(office),
+            counts=await _counts(office),
+            market=office.settings.market,
+            event_store=office.settings.event_store.split(":", maxsplit=1)[0],
+        )
+        return Reply(Answer(shown, now))
+
+
+async def _parts(office: Office) -> dict[str, Part]:
+    head, store = await _store(office)
+    return {
+        "event_store": store,
+        "views": await _views(office, head),
+        "bus": _bus(office),
+        "market": _market(office),
+        **{name: _worker(office, name) for name in WORKERS},
+    }
+
+
+async def _store(office: Office) -> tuple[int, Part]:
+    try:
+        head = await asyncio.to_thread(office.log.head)
+    except refusals.Unavailable as error:
+        return 0, Part(status="degraded", reason=error.message)
+    return head, Part(status="healthy", position=head)
+
+
+async def _views(office: Office, head: int) -> Part:
+    position = await office.live.refresh()
+    lag = max(head - position, 0)
+    if lag <= LAG_ALLOWED:
+        return Part(status="healthy", position=position, lag=lag)
+    return Part(status="degraded", reason=f"{lag} facts behind", position=position, lag=lag)
+
+
+def _bus(office: Office) -> Part:
+    if office.bus.connected:
+        return Part(status="healthy")
+    return Part(status="degraded", reason="not connected; commands and queries go on without it")
+
+
+def _market(office: Office) -> Part:
+    stale = sorted(name for name, quote in office.quotes.items() if quote.state == "stale")
+    if stale:
+        reason = f"stale: {', '.join(stale[:10])}"
+        return Part(status="degraded", reason=reason, quotes=len(office.quotes))
+    return Part(status="healthy", quotes=len(office.quotes))
+
+
+def _worker(office: Office, name: str) -> Part:
+    heard = office.heard.get(name)
+    if heard is None:
+        return Part(status="degraded", reason="no heartbeat yet")
+    silent = office.silence(name)
+    if silent > SILENT_AFTER:
+        reason = f"no heartbeat for {silent.total_seconds():.0f} s"
+        return Part(status="degraded", reason=reason, last_heartbeat=heard)
+    return Part(status="healthy", last_heartbeat=heard)
+
+
+def _version() -> str:
+    try:
+        return version("wheelwright")
+    except PackageNotFoundError:
+        return "0.1.0"
+
+
+def _sizes(office: Office) -> dict[str, int]:
+    paths = {
+        "ledger": office.settings.event_store_path,
+        "views": office.settings.views_path,
+    }
+    return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
+
+
+async def _counts(office: Office) -> dict[str, int]:
+    counts = {}
+    for table in ("portfolios", "wheels", "trades", "alerts"):
+        found = await office.live.rows(f"SELECT COUNT(*) FROM {table}")  # noqa: S608
+        counts[table] = int(found[0][0])
+    counts["open_positions"] = len(await questions.open_options(office.live))
+    return counts

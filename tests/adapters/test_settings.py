@@ -1,0 +1,154 @@
+"""Settings are what was meant, or one clear line about what was not."""
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from adapters import settings
+from adapters.settings import Misconfigured, Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def written(path: Path, text: str) -> Path:
+    file = path / "server.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_shipped_file_says_every_key_with_its_default() -> None:
+    shipped = ROOT / "config" / "server.yaml"
+    assert list(msgspec.yaml.decode(shipped.read_bytes())) == list(settings.keys())
+    assert settings.load({}, shipped) == Settings()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "api_port: 9000\nmarket_seed: 7\n")
+    loaded = settings.load({"WHEEL_API_PORT": "9001"}, file)
+    assert (loaded.api_port, loaded.market_seed) == (9001, 7)
+
+
+def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "data_dir: elsewhere\n")
+    assert settings.load({"WHEEL_CONFIG": str(file)}).data_dir == Path("elsewhere")
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert settings.load({"WHEEL_NATS_URL": "", "WHEEL_API_PORT": " "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "meant"),
+    [
+        ("api_port", "8001", 8001),
+        ("data_dir", "/srv/wheel", Path("/srv/wheel")),
+        ("event_store", "postgresql://desk@db/wheel", "postgresql://desk@db/wheel"),
+        ("clock_speed", "60", 60.0),
+        ("clock", "2021-01-04T09:30:00-05:00", "2021-01-04T09:30:00-05:00"),
+        ("fee_per_contract", "0.10", Decimal("0.10")),
+        ("log_format", "json", "json"),
+    ],
+)
+def test_a_variable_is_read_as_its_key_means_it(key: str, value: str, meant: object) -> None:
+    assert getattr(settings.load({settings.variable(key): value}), key) == meant
+
+
+def test_yaml_may_write_the_clock_and_the_fee_in_its_own_way(tmp_path: Path) -> None:
+    file = written(tmp_path, "clock: 2021-01-04T09:30:00-05:00\nfee_per_contract: 0.65\n")
+    loaded = settings.load({}, file)
+    assert loaded.market_start == datetime.fromisoformat("2021-01-04T09:30:00-05:00")
+    assert loaded.fee_per_contract == Decimal("0.65")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("api_port", "http", "a port, 1 to 65535"),
+        ("api_port", "0", "a port, 1 to 65535"),
+        ("nats_port", "65536", "a port, 1 to 65535"),
+        ("nats_url", "localhost", "nats://host:4222"),
+        ("event_store", "mysql://db", "sqlite or a postgresql:// URL"),
+        ("market", "bazaar", "simulated, replay or schwab"),
+        ("clock", "yesterday", "an instant with its zone"),
+        ("clock", "2021-01-04T09:30:00", "an instant with its zone"),
+        ("clock_speed", "-1", "0 (standing still) to 1000000"),
+        ("clock_speed", "nan", "0 (standing still) to 1000000"),
+        ("price_interval", "0", "above 0"),
+        ("price_interval", "inf", "at most 86400"),
+        ("market_seed", "1.5", "a whole number"),
+        ("fee_per_contract", "NaN", "an amount in dollars"),
+        ("fee_per_contract", "-0.65", "an amount in dollars"),
+        ("log_format", "xml", "text or json"),
+        ("log_level", "loud", "debug, info, warning or error"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_was_expected(key: str, value: str, expected: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        settings.load({settings.variable(key): value})
+    said = str(refused.value)
+    assert said.startswith(f"{key} ({settings.variable(key)}) is {value!r}, but it must be ")
+    assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("api_prot: 8000\n", "without 'api_prot'"),
+        ("api_port: null\n", "api_port (WHEEL_API_PORT) is None"),
+        ("- a list\n", "a file of keys and values"),
+        ("api_port: [\n", "readable YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        settings.load({}, written(tmp_path, text))
+    assert said in str(refused.value)
+
+
+def test_a_file_that_is_named_must_exist() -> None:
+    with pytest.raises(Misconfigured, match="WHEEL_CONFIG"):
+        settings.load({"WHEEL_CONFIG": "/nowhere/server.yaml"})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "wheel.example"])
+def test_beyond_the_loopback_a_token_is_required(host: str) -> None:
+    with pytest.raises(Misconfigured, match="WHEEL_API_TOKEN"):
+        settings.load({"WHEEL_API_HOST": host})
+    assert settings.load({"WHEEL_API_HOST": host, "WHEEL_API_TOKEN": "t"}).api_host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_on_the_loopback_no_token_is_needed(host: str) -> None:
+    assert settings.load({"WHEEL_API_HOST": host}).api_token is None
+
+
+def test_replay_needs_a_file() -> None:
+    with pytest.raises(Misconfigured, match="WHEEL_REPLAY_FILE"):
+        settings.load({"WHEEL_MARKET": "replay"})
+
+
+def test_the_bus_and_the_api_cannot_share_a_port() -> None:
+    with pytest.raises(Misconfigured, match="WHEEL_NATS_PORT"):
+        settings.load({"WHEEL_API_PORT": "4222"})
+
+
+def test_no_secret_is_ever_shown() -> None:
+    shown = repr(Settings(api_token="hush", event_store="postgresql://desk:hush@db/wheel"))
+    with pytest.raises(Misconfigured) as refused:
+        settings.load({"WHEEL_EVENT_STORE": "mysql://desk:hush@db/wheel"})
+    assert "hush" not in shown + str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),
+    ],
+)
+def test_the_api_is_reached_from_here_wherever_it_listens(host: str, url: str) -> None:
+    assert Settings(api_host=host).local_api_url == url

@@ -1,0 +1,68 @@
+"""The project keeps its own promises: names, settings, commands, the lock."""
+
+import importlib
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from adapters import nats_server, settings
+
+ROOT = Path(__file__).parents[1]
+VARIABLES = {settings.CONFIG_VARIABLE, *map(settings.variable, settings.keys())}
+
+
+@pytest.mark.parametrize(
+    "name", ["adapters", "api", "domain", "projections", "supervisor", "workers"]
+)
+def test_our_plain_names_stay_ours(name: str) -> None:
+    """A package that we install could bring one of the same name; schwab-py brings `tests`."""
+    assert Path(str(importlib.import_module(name).__file__)).parent == ROOT / name
+
+
+def test_tests_are_ours_too() -> None:
+    assert Path(str(importlib.import_module("tests").__file__)).parent == ROOT / "tests"
+
+
+def test_every_setting_is_documented() -> None:
+    documented = set(re.findall(r"`(WHEEL_\w+)` \|", (ROOT / "docs/configuration.md").read_text()))
+    assert documented == VARIABLES
+
+
+def test_no_code_reads_a_variable_that_is_not_a_setting() -> None:
+    theirs = {f"WHEEL_NATS_PASSWORD_{role.upper()}" for role in nats_server.ROLES}
+    known = VARIABLES | theirs | {"WHEEL_NATS_STORE", "WHEEL_NATS_PASSWORD_"}
+    packages = ("adapters", "api", "domain", "projections", "supervisor", "workers")
+    code = (path.read_text() for name in packages for path in (ROOT / name).rglob("*.py"))
+    read = {name for text in code for name in re.findall(r"\bWHEEL_\w+", text)}
+    assert read - known <= {"WHEEL_"}
+
+
+def test_every_command_of_the_makefile_has_help() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line.split()[1] for line in said.stdout.splitlines()] == phony.group(1).split()
+
+
+def test_the_lock_names_no_host_and_hashes_everything() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    entries = re.findall(r"^\S+==(?:.|\n)*?(?=^\S|\Z)", lock, re.MULTILINE)
+    assert "://" not in lock
+    assert len(entries) > 50
+    assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_lock_holds_every_dependency_that_the_project_declares() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"].values()
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    wanted += [requirement for extra in extras for requirement in extra]
+    locked = set(
+        re.findall(r"^([^\s=\[]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    )
+    names = {re.split(r"[<>=\[]", each)[0].lower().replace("_", "-") for each in wanted}
+    assert names <= locked
