@@ -12,7 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from adapters.envelope import MESSAGE_ID, Heard
-from adapters.link import ANSWER_WITHIN, SILENCE, BusDown, Link, border
+from adapters.link import ANSWER_WITHIN, BusDown, Link, border
 from domain import market, subjects
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class SubjectEar:
     async def listen(self, link: Link) -> None:
         with border():
             subscription = await link.client.subscribe(self._subject, cb=self._heard)
-            await link.client.flush(timeout=SILENCE)
+            await link.heard()
         self._stop = subscription.unsubscribe
 
     async def deaf(self) -> None:

@@ -90,5 +90,5 @@ def schema_name(kind: str, version: int = 1) -> str:
 
 
 @cache
-def _reader(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401 - any type of data
+def _reader(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(Envelope[kind])

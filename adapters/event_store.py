@@ -31,6 +31,21 @@ _BATCH = 5_000
 _ANSWER_COLUMNS = "key, fingerprint, status, location, etag, body, answered_at, position"
 
 
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS stored_events (
+    rowid INTEGER PRIMARY KEY AUTOINCREMENT,
+    originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL,
+    topic TEXT NOT NULL, state BLOB NOT NULL,
+    UNIQUE (originator_id, originator_version))""",
+    "CREATE TABLE IF NOT EXISTS chain (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL,
+    location TEXT, etag TEXT, body BLOB NOT NULL, answered_at TEXT NOT NULL,
+    position INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (answered_at)",
+)
+
+
 class Recorder(Protocol):
     """What the two recorders offer beyond the library's own methods."""
 
@@ -124,9 +139,7 @@ class EventStore:
             for job, outcome in zip(appends, outcomes, strict=True)
         ]
 
-    def _refusal(
-        self, job: ports.Append, error: persistence.PersistenceError
-    ) -> refusals.Refusal:
+    def _refusal(self, job: ports.Append, error: persistence.PersistenceError) -> refusals.Refusal:
         if not isinstance(error, persistence.IntegrityError):
             return _unavailable(error)
         if job.answered is not None and self.answered(job.answered.key) is not None:
@@ -224,19 +237,7 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
         )
 
     def construct_create_table_statements(self) -> list[str]:
-        return [
-            "CREATE TABLE IF NOT EXISTS stored_events ("
-            "rowid INTEGER PRIMARY KEY AUTOINCREMENT, "
-            "originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, "
-            "topic TEXT NOT NULL, state BLOB NOT NULL, "
-            "UNIQUE (originator_id, originator_version))",
-            "CREATE TABLE IF NOT EXISTS chain (position INTEGER PRIMARY KEY, hash BLOB NOT NULL)",
-            "CREATE TABLE IF NOT EXISTS answers ("
-            "key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, "
-            "location TEXT, etag TEXT, body BLOB NOT NULL, answered_at TEXT NOT NULL, "
-            "position INTEGER NOT NULL) WITHOUT ROWID",
-            "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (answered_at)",
-        ]
+        return list(_TABLES)
 
     def _insert_events(
         self,

@@ -121,6 +121,14 @@ class Link:
         await self.client.publish(subject, body, reply=f"{self._inbox}.{token}", headers=headers)
         return future
 
+    async def heard(self) -> None:
+        """Wait until the server has dealt with all that was written.
+
+        nats-py writes a ping past what still waits to be written; a second one is behind it.
+        """
+        await self.client.flush(timeout=SILENCE)
+        await self.client.flush(timeout=SILENCE)
+
     def _settled(self, token: str, future: asyncio.Future[int]) -> None:
         """Forget it, and look at its error: else asyncio complains that nobody did."""
         del self._owed[token]

@@ -13,13 +13,12 @@ from psycopg import conninfo, rows, sql
 from adapters import event_store
 from domain import ports
 
-
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS chain (position bigint PRIMARY KEY, hash bytea NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS answers ("
-    "key text PRIMARY KEY, fingerprint text NOT NULL, status integer NOT NULL, "
-    "location text, etag text, body bytea NOT NULL, answered_at text NOT NULL, "
-    "position bigint NOT NULL)",
+    """CREATE TABLE IF NOT EXISTS answers (
+    key text PRIMARY KEY, fingerprint text NOT NULL, status integer NOT NULL,
+    location text, etag text, body bytea NOT NULL, answered_at text NOT NULL,
+    position bigint NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (answered_at)",
 )
 

@@ -1,4 +1,4 @@
-"""`python -m adapters.verify [FILE]`: is the ledger what was recorded?"""
+"""`python -m adapters.verify [FILE]` tells whether the ledger is what was recorded."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def _verdict(log: event_store.EventStore, console: Console) -> chain.Verdict:
         head = log.head()
         with Progress(console=console, transient=True) as bar:
             task = bar.add_task("facts", total=head or 1)
-            for count, verdict in enumerate(log.verify(), 1):
-                if count % 1_000 == 0:
-                    bar.update(task, completed=count)
+            for verdict in log.verify():
+                if verdict.checked % 1_000 == 0:
+                    bar.update(task, completed=verdict.checked)
     except refusals.Unavailable as error:
         broken = chain.Broken(verdict.head + 1, f"cannot be read: {error.message}")
         return chain.Verdict(verdict.checked, verdict.head, verdict.head_hash, broken)

@@ -17,6 +17,8 @@ from domain import alert as alerts
 from domain import facts, refusals
 from projections import answers, questions
 
+_ACKNOWLEDGE = alerts.Acknowledge()
+
 
 class AlertController(Controller):
     """Alerts."""
@@ -58,7 +60,7 @@ class AlertController(Controller):
         office: NamedDependency[Office],
         asked: NamedDependency[desk.Asked],
         alert_id: FromPath[UUID],
-        data: JSONBody[alerts.Acknowledge],
+        data: JSONBody[alerts.Acknowledge] = _ACKNOWLEDGE,
     ) -> Reply[Answer[answers.Alert]]:
         """Say that an alert has been seen."""
         return await office.desk.carry_out(_task(alert_id, data), asked)
@@ -75,9 +77,7 @@ class AlertController(Controller):
         return await office.desk.carry_out(_task(alert_id, data), asked)
 
 
-def _task(
-    alert_id: UUID, command: alerts.Acknowledge | alerts.Mute
-) -> desk.Task[alerts.Alert]:
+def _task(alert_id: UUID, command: alerts.Acknowledge | alerts.Mute) -> desk.Task[alerts.Alert]:
     def decide(state: alerts.Alert, now: datetime, command_id: UUID) -> list[facts.Recorded]:
         if not state.version:
             raise refusals.Unknown("alert", alert_id)
@@ -89,9 +89,7 @@ def _task(
     def show(state: alerts.Alert, _: datetime) -> desk.Shown:
         return desk.Shown(answers.alert(alert_id, state), state.version)
 
-    return desk.Task(
-        alert_id, desk.ALERT, command, decide, show, lambda state: state.version
-    )
+    return desk.Task(alert_id, desk.ALERT, command, decide, show, lambda state: state.version)
 
 
 def _recorded(

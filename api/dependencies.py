@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hmac import compare_digest
 from typing import Annotated, Any
 
 from litestar import Request
@@ -41,7 +42,10 @@ async def asked(
             "Idempotency-Key", idempotency_key, "must be 1 to 200 printable characters, no blanks"
         )
     return Asked(
-        idempotency_key, _version(if_match), dry_run, request.route_handler.opt.get("creates", False)
+        idempotency_key,
+        _version(if_match),
+        dry_run,
+        request.route_handler.opt.get("creates", False),
     )
 
 
@@ -101,8 +105,6 @@ class Token:
 
     def check(self, request: Request[Any, Any, Any]) -> None:
         """Raise NotAuthorizedException unless the request carries the token."""
-        from hmac import compare_digest
-
         if self._token is None or request.route_handler.opt.get("open", False):
             return
         given = request.headers.get("authorization", "")

@@ -108,9 +108,7 @@ class Desk:
         self._nudge = nudge
         self._reached = reached
         self._states: OrderedDict[UUID, Any] = OrderedDict()
-        self._locks: weakref.WeakValueDictionary[UUID, asyncio.Lock] = (
-            weakref.WeakValueDictionary()
-        )
+        self._locks: weakref.WeakValueDictionary[UUID, asyncio.Lock] = weakref.WeakValueDictionary()
         self._waiting: list[tuple[ports.Append, asyncio.Future[Sequence[int]]]] = []
         self._writing: asyncio.Task[None] | None = None
         self.head = 0
@@ -266,9 +264,7 @@ def _reply(asked: Asked, shown: Shown, body: bytes, position: int) -> Reply[Any]
 def _again(answered: ports.Answered, fingerprint: str) -> Reply[Any]:
     """The first answer once more, if it is the same order."""
     if answered.fingerprint != fingerprint:
-        raise refusals.KeyReused(
-            "the idempotency key was used for another order", key=answered.key
-        )
+        raise refusals.KeyReused("the idempotency key was used for another order", key=answered.key)
     headers = {
         "ETag": f'"{answered.etag}"',
         "X-Ledger-Position": str(answered.position),

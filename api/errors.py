@@ -58,7 +58,9 @@ class Errors:
                 return self._reply(404, "NOT_FOUND", f"nothing at {request.url.path}", {})
             case MethodNotAllowedException():
                 message = f"{request.method} is not for {request.url.path}"
-                return self._reply(405, "METHOD_NOT_ALLOWED", message, {}, dict(error.headers or {}))
+                return self._reply(
+                    405, "METHOD_NOT_ALLOWED", message, {}, dict(error.headers or {})
+                )
             case NotAuthorizedException():
                 return self._reply(401, "UNAUTHORIZED", error.detail, {}, dict(error.headers or {}))
             case _ if error.status_code < 500:  # noqa: PLR2004  the client's fault
@@ -72,10 +74,12 @@ class Errors:
         if isinstance(error.extra, list) and error.extra and isinstance(error.extra[0], dict):
             first = error.extra[0]
         field, why = str(first.get("key", "body")), str(first.get("message", error.detail))
+        if field == "data":
+            field, why = "body", "must be given as JSON"
         return self._reply(
             400,
             "VALIDATION_ERROR",
-            f"{field}: {why}",
+            f"{field} {why}",
             {"field": field, "value": None, "constraint": why},
         )
 

@@ -44,9 +44,7 @@ class Performance(msgspec.Struct, frozen=True, kw_only=True):
     called_away: int
 
 
-def span(
-    today: date, period: str | None, first: date | None, last: date | None
-) -> questions.Span:
+def span(today: date, period: str | None, first: date | None, last: date | None) -> questions.Span:
     """The dates that a question is about; a period and dates of one's own exclude each other."""
     if period is None:
         if first and last and first > last:
@@ -116,9 +114,7 @@ def _counts(counted: answers.Tally) -> dict[str, Any]:
     }
 
 
-def _unrealized(
-    office: Office, held: list[questions.Holding], clocks: When
-) -> Decimal | None:
+def _unrealized(office: Office, held: list[questions.Holding], clocks: When) -> Decimal | None:
     """Shares at their last price against their basis; an open option has no mark yet."""
     total = Decimal("0.00")
     for each in held:

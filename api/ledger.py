@@ -79,9 +79,7 @@ class LedgerController(Controller):
         more = len(found) > limit
         shown = found[:limit]
         head = await asyncio.to_thread(office.log.head)
-        return Reply(
-            Events(shown, shown[-1].position if more else None, head, office.clock.now())
-        )
+        return Reply(Events(shown, shown[-1].position if more else None, head, office.clock.now()))
 
     @get("/wheels/{wheel_id:uuid}/events")
     async def wheel_events(

@@ -44,9 +44,7 @@ class PerformanceController(Controller):
         named = policies.named(policy)
         async with office.views(clocks, [wheel_id]) as views:
             await questions.wheel(views, wheel_id)
-            shown = await figures.performance(
-                office, views, named, over, clocks, wheel_id=wheel_id
-            )
+            shown = await figures.performance(office, views, named, over, clocks, wheel_id=wheel_id)
         return Reply(Answer(shown, office.clock.now()))
 
     @get("/portfolios/{portfolio_id:uuid}/performance")

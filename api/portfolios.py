@@ -110,9 +110,7 @@ class PortfolioController(Controller):
         return await office.desk.carry_out(task, asked)
 
     @get("/default")
-    async def default(
-        self, office: NamedDependency[Office]
-    ) -> Reply[Answer[answers.Portfolio]]:
+    async def default(self, office: NamedDependency[Office]) -> Reply[Answer[answers.Portfolio]]:
         """The portfolio that is meant when none is named."""
         chosen = await questions.default_portfolio(office.live)
         if chosen is None:
@@ -245,9 +243,7 @@ def _tagged(shown: answers.Portfolio, office: Office) -> Reply[Answer[answers.Po
     return Reply(Answer(shown, office.clock.now()), headers={"ETag": f'"{shown.version}"'})
 
 
-def _choice(
-    chosen: portfolios.Portfolio, command: commands.ChooseDefault
-) -> desk.Task[Chosen]:
+def _choice(chosen: portfolios.Portfolio, command: commands.ChooseDefault) -> desk.Task[Chosen]:
     def decide(state: Chosen, now: datetime, command_id: UUID) -> list[facts.Recorded]:
         if state.portfolio_id == chosen.id:
             return []

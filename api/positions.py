@@ -107,9 +107,7 @@ class PositionController(Controller):
         if portfolio_id is not None and not clocks.is_now:
             streams = await office.streams_of(portfolio_id)
         async with office.views(clocks, streams) as views:
-            found = await questions.open_options(
-                views, portfolio_id=portfolio_id, symbol=symbol
-            )
+            found = await questions.open_options(views, portfolio_id=portfolio_id, symbol=symbol)
         wanted = _Wanted(risk_level, dte_min, dte_max)
         return _paged(office, clocks, part, found, wanted)
 
@@ -129,9 +127,7 @@ class PositionController(Controller):
         streams = None if clocks.is_now else await office.streams_of(portfolio_id)
         async with office.views(clocks, streams) as views:
             await questions.portfolio(views, portfolio_id)
-            found = await questions.open_options(
-                views, portfolio_id=portfolio_id, symbol=symbol
-            )
+            found = await questions.open_options(views, portfolio_id=portfolio_id, symbol=symbol)
         wanted = _Wanted(risk_level, dte_min, dte_max)
         return _paged(office, clocks, part, found, wanted)
 
@@ -215,7 +211,9 @@ def _paged(
     if part.sort is None and wanted == _Wanted(None, None, None):
         page = [_position(office, clocks, each) for each in found[first : first + part.page_size]]
         return page_of(page, len(found), part.page, part.page_size, office.clock.now())
-    told = [each for each in (_position(office, clocks, one) for one in found) if wanted.holds(each)]
+    told = [
+        each for each in (_position(office, clocks, one) for one in found) if wanted.holds(each)
+    ]
     ranked = _sorted(told, part.sort)
     page = ranked[first : first + part.page_size]
     return page_of(page, len(told), part.page, part.page_size, office.clock.now())

@@ -72,5 +72,3 @@ def _shown(story: Story, trade_id: UUID, now: datetime) -> desk.Shown:
     found = trade or story.voided_trades[trade_id]
     shown = answers.trade(story, found, now, voided=voided)
     return desk.Shown(shown, shown.version, f"/api/v1/trades/{trade_id}")
-
-

@@ -18,6 +18,7 @@ from domain import commands, facts, refusals
 from projections import answers, questions
 
 Day = date | None
+_ASSIGN = commands.Assign()
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,9 +129,11 @@ class TradeController(Controller):
         streams = None if clocks.is_now else [await office.wheel_of(trade_id)]
         async with office.views(clocks, streams) as views:
             shown = await questions.trade(views, trade_id, clocks.told_at(now))
-        whole = questions.decoded(bytes(shown), answers.Trade) if isinstance(
-            shown, msgspec.Raw
-        ) else shown
+        whole = (
+            questions.decoded(bytes(shown), answers.Trade)
+            if isinstance(shown, msgspec.Raw)
+            else shown
+        )
         return Reply(Answer(shown, now), headers={"ETag": f'"{whole.version}"'})
 
     @put("/trades/{trade_id:uuid}")
@@ -190,7 +193,7 @@ class TradeController(Controller):
         office: NamedDependency[Office],
         asked: NamedDependency[desk.Asked],
         trade_id: FromPath[UUID],
-        data: JSONBody[commands.Assign],
+        data: JSONBody[commands.Assign] = _ASSIGN,
     ) -> Reply[Answer[answers.Trade]]:
         """Record an assignment, early or at expiration, of what is open or some of it."""
         return await _ended(office, asked, trade_id, data)

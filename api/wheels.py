@@ -18,7 +18,6 @@ from domain import commands, deciding, facts
 from domain import wheel as wheels
 from projections import answers, questions
 
-
 InState = Annotated[str | None, QueryParameter(name="state", description="As in the answer.")]
 
 
@@ -223,7 +222,7 @@ def wheel_reply(body: bytes, now: datetime) -> Reply[Any]:
     return Reply(Answer(msgspec.Raw(body), now), headers={"ETag": f'"{version}"'})
 
 
-def _next_moves(wheel: answers.Wheel, has_open: bool) -> list[str]:  # noqa: FBT001
+def _next_moves(wheel: answers.Wheel, has_open: bool) -> list[str]:
     """The commands that may be recorded next."""
     if not wheel.is_active:
         return ["restore", *(["close", "assign", "expire"] if has_open else [])]

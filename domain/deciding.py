@@ -484,18 +484,12 @@ def _void(story: Story, order: Order, command: commands.VoidTrade) -> list[_Draf
     """The sale and everything that speaks of it, newest first."""
     trade = _trade(story, order)
     versions = sorted(
-        (
-            each.version
-            for each in story.line
-            if getattr(each.fact, "trade_id", None) == trade.id
-        ),
+        (each.version for each in story.line if getattr(each.fact, "trade_id", None) == trade.id),
         reverse=True,
     )
     at = _when(order)
     return [
-        _Draft(
-            facts.FactVoided(**_of(story), fact_version=version, reason=command.reason), at
-        )
+        _Draft(facts.FactVoided(**_of(story), fact_version=version, reason=command.reason), at)
         for version in versions
     ]
 

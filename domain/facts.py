@@ -284,7 +284,9 @@ STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "alert": get_args(AlertFact),
     "settings": (DefaultPortfolioChosen,),
 }
-_BY_NAME = {_type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types}
+_BY_NAME = {
+    _type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types
+}
 _KIND = {_type: kind for kind, types in STREAM_KINDS.items() for _type in types}
 NAMES: tuple[str, ...] = tuple(str(name) for name in _BY_NAME)
 

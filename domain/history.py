@@ -110,9 +110,7 @@ def timeline(entries: Iterable[Entry], as_of: datetime | None = None) -> list[En
         for each in entries
         if not each.voided
         and (
-            as_of is None
-            or each.effective_at <= as_of
-            or isinstance(each.fact, facts.WheelStarted)
+            as_of is None or each.effective_at <= as_of or isinstance(each.fact, facts.WheelStarted)
         )
     ]
     standing.sort(key=lambda each: each.order)

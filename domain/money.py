@@ -9,6 +9,7 @@ from domain import refusals
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 _BEFORE, _AFTER = 12, 6
+_CENTS = -2
 LARGEST = Decimal(10) ** 15
 
 
@@ -64,10 +65,12 @@ def cents(amount: Decimal) -> Decimal:
 def price(amount: Decimal) -> Decimal:
     """A price as shown: as recorded, with at least two decimals."""
     exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and exponent > -2:
+    if isinstance(exponent, int) and exponent > _CENTS:
         return amount.quantize(CENT)
-    while isinstance(exponent, int) and exponent < -2 and amount == amount.quantize(
-        Decimal(1).scaleb(exponent + 1)
+    while (
+        isinstance(exponent, int)
+        and exponent < _CENTS
+        and amount == amount.quantize(Decimal(1).scaleb(exponent + 1))
     ):
         exponent += 1
         amount = amount.quantize(Decimal(1).scaleb(exponent))

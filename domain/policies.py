@@ -105,9 +105,7 @@ def _opened(fact: facts.OptionSold) -> list[_Line]:
     return [_Line(net, "option", "premium_received", fact.trade_id)]
 
 
-def _bought_back(
-    policy: Policy, before: wheel.Wheel, fact: facts.OptionBoughtBack
-) -> list[_Line]:
+def _bought_back(policy: Policy, before: wheel.Wheel, fact: facts.OptionBoughtBack) -> list[_Line]:
     trade = before.trades[fact.trade_id]
     cost = fact.price_per_share * trade.multiplier * fact.contracts + fact.fees
     if policy == "cash":
@@ -191,5 +189,3 @@ def named(text: str) -> Policy:
         if text == policy:
             return policy
     raise refusals.Invalid("policy", text, f"must be one of {', '.join(POLICIES)}")
-
-

@@ -133,9 +133,7 @@ def _opened(portfolio: Portfolio, order: commands.OpenPortfolio) -> facts.Portfo
         portfolio_id=portfolio.id,
         portfolio_name=_named(order.name),
         description=order.description,
-        default_capital=money.entered(
-            "default_capital", order.default_capital, least=money.ZERO
-        ),
+        default_capital=money.entered("default_capital", order.default_capital, least=money.ZERO),
     )
 
 

@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_SHOWN = 100
+
 
 class Refusal(Exception):
     """Root of the tree: a message for people, details for programs."""
@@ -118,7 +120,7 @@ class Misuse(Refusal):
 
 def _short(value: object) -> object:
     """Echo small plain values as they are, anything else as a short text."""
-    if value is None or isinstance(value, bool | int) and abs(value) < 10**12:
+    if value is None or (isinstance(value, bool | int) and abs(value) < 10**12):
         return value
     text = str(value)
-    return text if len(text) <= 100 else text[:97] + "..."
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -18,7 +18,7 @@ class Story(msgspec.Struct, frozen=True):
     wheel_id: UUID
     version: int = 0
     recorded_at: datetime | None = None
-    entries: dict[int, history.Entry] = {}  # noqa: RUF012  copied on every change
+    entries: dict[int, history.Entry] = {}
     line: tuple[history.Entry, ...] = ()
     wheel: wheels.Wheel = wheels.Wheel()
 

@@ -180,7 +180,7 @@ class Wheel(msgspec.Struct, frozen=True):
     in_kind: Decimal = money.ZERO
     cash: Decimal = money.ZERO
     shares: int = 0
-    trades: dict[UUID, Trade] = {}  # noqa: RUF012  copied on every change, never written to
+    trades: dict[UUID, Trade] = {}
     open_trades: tuple[UUID, ...] = ()
     lots: tuple[Lot, ...] = ()
     cycles: tuple[Cycle, ...] = ()
@@ -257,9 +257,7 @@ def _take(lot: Lot, count: int) -> Taken:
 def spread(total: Decimal, taken: list[Taken]) -> list[Decimal]:
     """Spread an amount over the lots that shares are taken from, by their shares."""
     shares = sum(each.shares for each in taken)
-    parts: list[Decimal] = []
-    for each in taken[:-1]:
-        parts.append(money.part(total, each.shares, shares, None))
+    parts = [money.part(total, each.shares, shares, None) for each in taken[:-1]]
     return [*parts, total - sum(parts, money.ZERO)]
 
 
@@ -290,9 +288,7 @@ def evolve(wheel: Wheel, entry: history.Entry) -> Wheel:
         case facts.SharesBought() | facts.SharesTransferredIn():
             after = _shares_in(wheel, entry, fact)
         case facts.SharesSold():
-            after = _shares_out(
-                wheel, fact.shares, fact.price * fact.shares - fact.fees
-            )
+            after = _shares_out(wheel, fact.shares, fact.price * fact.shares - fact.fees)
         case facts.DividendReceived():
             after = _dividend(wheel, fact.amount_per_share * fact.shares)
         case facts.SplitApplied():

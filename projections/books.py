@@ -22,7 +22,7 @@ class Books(msgspec.Struct, frozen=True):
     """The exact income of a story by policy, New York day and kind, and the count of its trades."""
 
     story: Story
-    income: Income = {}  # noqa: RUF012  copied on every change
+    income: Income = {}
     tally: answers.Tally = answers.Tally()
 
     def then(self, recorded: facts.Recorded) -> Books:
@@ -60,9 +60,7 @@ def changed_trades(before: Story, after: Story) -> list[wheels.Trade]:
     ]
 
 
-def booked(
-    income: Income, state: wheels.Wheel, entries: Iterable[history.Entry]
-) -> wheels.Wheel:
+def booked(income: Income, state: wheels.Wheel, entries: Iterable[history.Entry]) -> wheels.Wheel:
     """Add the amounts of further entries to an income; answer where they lead."""
     for entry in entries:
         for policy in policies.POLICIES:

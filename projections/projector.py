@@ -71,9 +71,7 @@ class Projector:
             self._run(self._rows(stream_id, recorded, before.get(stream_id)))
         self._forget()
 
-    def _fold(
-        self, recorded: facts.Recorded, before: dict[UUID, books.Books | None]
-    ) -> None:
+    def _fold(self, recorded: facts.Recorded, before: dict[UUID, books.Books | None]) -> None:
         wheel_id = recorded.stream_id
         known = self._books.get(wheel_id)
         if known is None or known.story.version + 1 != recorded.version:
@@ -108,9 +106,7 @@ class Projector:
             self._books.popitem(last=False)
 
 
-def of_small(
-    kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]
-) -> Iterator[rows.Write]:
+def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[rows.Write]:
     """The rows of a short stream, from all of its facts."""
     if kind == "portfolio":
         yield from rows.of_portfolio(portfolios.fold(stream_id, stream))
@@ -149,7 +145,7 @@ async def _follow_one(
     advanced: Callable[[int], Awaitable[None]],
 ) -> None:
     reached = -1
-    while not stop.is_set() and link.resolve() == path:
+    while not stop.is_set() and await asyncio.to_thread(tables.current, link) == path:
         woken.clear()
         position = await _advanced(projector, reached)
         if position != reached:

@@ -131,9 +131,7 @@ def _marked(body: bytes, default: UUID | None) -> answers.Portfolio:
 async def all_portfolios(views: Views, part: Slice, *, is_active: bool | None) -> Found:
     """Portfolios, by name."""
     order = ordered(part.sort, PORTFOLIO_SORTS, "name")
-    found, total = await _page(
-        views, "portfolios", {"is_active=?": is_active}, part, order, "body"
-    )
+    found, total = await _page(views, "portfolios", {"is_active=?": is_active}, part, order, "body")
     default = await default_portfolio(views)
     return Found([_marked(row[0], default) for row in found], total)
 
@@ -199,9 +197,7 @@ class TradeFilter(msgspec.Struct, frozen=True):
     expiring_to: date | None = None
 
 
-async def all_trades(
-    views: Views, wanted: TradeFilter, part: Slice, now: datetime
-) -> Found:
+async def all_trades(views: Views, wanted: TradeFilter, part: Slice, now: datetime) -> Found:
     """Trades, the newest first."""
     where = {
         "wheel_id=?": wanted.wheel_id and wanted.wheel_id.hex,
@@ -414,7 +410,11 @@ async def income(
         f"SELECT kind, amount FROM income WHERE {' AND '.join(['policy=?', *present])}",  # noqa: S608
         [policy, *present.values()],
     )
-    sums: dict[policies.Kind, Decimal] = {"option": money.ZERO, "stock": money.ZERO, "dividend": money.ZERO}
+    sums: dict[policies.Kind, Decimal] = {
+        "option": money.ZERO,
+        "stock": money.ZERO,
+        "dividend": money.ZERO,
+    }
     for kind, amount in found:
         sums[kind] += Decimal(amount)
     return sums
@@ -429,9 +429,10 @@ async def tally(
 ) -> answers.Tally:
     """The count of trades: opened in the span, ended in the span."""
     if span == Span():
-        return added(each.tally for each in await holdings(
-            views, wheel_id=wheel_id, portfolio_id=portfolio_id
-        ))
+        return added(
+            each.tally
+            for each in await holdings(views, wheel_id=wheel_id, portfolio_id=portfolio_id)
+        )
     where = {
         "wheel_id=?": wheel_id and wheel_id.hex,
         "portfolio_id=?": portfolio_id and portfolio_id.hex,
@@ -445,7 +446,9 @@ async def tally(
         ["voided", *present.values(), first, last, first, last],
     )
     return added(
-        _within(_TALLY.decode(counted), first <= opened <= last, bool(ended) and first <= ended <= last)
+        _within(
+            _TALLY.decode(counted), first <= opened <= last, bool(ended) and first <= ended <= last
+        )
         for counted, opened, ended in found
     )
 
@@ -458,9 +461,7 @@ def _within(whole: answers.Tally, opened: bool, ended: bool) -> answers.Tally:  
             whole, trades=0, puts=0, calls=0, gross=none, net=none, fees=none
         )
     if not ended:
-        whole = msgspec.structs.replace(
-            whole, ended=0, wins=0, losses=0, assigned=0, called_away=0
-        )
+        whole = msgspec.structs.replace(whole, ended=0, wins=0, losses=0, assigned=0, called_away=0)
     return whole
 
 

@@ -22,6 +22,14 @@ from projections import books, projector, rows, tables
 _CHUNK = 20_000
 
 
+Progress = Callable[[int, int], None]
+"""Told how many facts are done, of how many."""
+
+
+def _silent(_done: int, _of: int) -> None:
+    """Nobody watches."""
+
+
 class Rebuilt(msgspec.Struct, frozen=True):
     """The new file, the position it stands at, and the digests of the old views and the new.
 
@@ -34,9 +42,7 @@ class Rebuilt(msgspec.Struct, frozen=True):
     before: str | None
 
 
-def rebuild(
-    log: ports.Log, link: Path, progress: Callable[[int, int], None] = lambda done, of: None
-) -> Rebuilt:
+def rebuild(log: ports.Log, link: Path, progress: Progress = _silent) -> Rebuilt:
     """Write fresh views up to the log's head and point the link at them."""
     before = _live(link)
     old = link.resolve()
@@ -82,7 +88,7 @@ def project(
     log: ports.Log,
     connection: sqlite3.Connection,
     head: int,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Progress = _silent,
 ) -> None:
     """Project everything up to a position of the log, in large transactions."""
     done, waiting = 0, list[Sequence[facts.Recorded]]()

@@ -145,18 +145,21 @@ def _open_options(old: Story, story: Story, position: int) -> Iterator[Write]:
         yield "DELETE FROM open_options WHERE trade_id=?", (trade_id.hex,)
     for trade_id in state.open_trades:
         trade = state.trades[trade_id]
-        yield _OPEN, (
-            trade_id.hex,
-            story.wheel_id.hex,
-            _hex(state.portfolio_id),
-            state.symbol,
-            state.state,
-            trade.direction,
-            str(trade.strike),
-            trade.expiration_date.isoformat(),
-            trade.open_contracts,
-            str(trade.premium_left),
-            position,
+        yield (
+            _OPEN,
+            (
+                trade_id.hex,
+                story.wheel_id.hex,
+                _hex(state.portfolio_id),
+                state.symbol,
+                state.state,
+                trade.direction,
+                str(trade.strike),
+                trade.expiration_date.isoformat(),
+                trade.open_contracts,
+                str(trade.premium_left),
+                position,
+            ),
         )
 
 
@@ -203,15 +206,18 @@ def of_portfolio(state: portfolios.Portfolio) -> Iterator[Write]:
         return
     assert state.created_at is not None
     assert state.updated_at is not None
-    yield _PORTFOLIO, (
-        state.id.hex,
-        state.name,
-        state.is_active,
-        float(state.default_capital),
-        text(state.created_at),
-        text(state.updated_at),
-        state.version,
-        answers.ENCODER.encode(answers.portfolio(state, is_default=False)),
+    yield (
+        _PORTFOLIO,
+        (
+            state.id.hex,
+            state.name,
+            state.is_active,
+            float(state.default_capital),
+            text(state.created_at),
+            text(state.updated_at),
+            state.version,
+            answers.ENCODER.encode(answers.portfolio(state, is_default=False)),
+        ),
     )
 
 
@@ -226,16 +232,19 @@ def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
     if state.told is None or state.raised_at is None:
         return
     shown = answers.alert(stream_id, state)
-    yield _ALERT, (
-        stream_id.hex,
-        shown.portfolio_id.hex,
-        shown.wheel_id.hex,
-        shown.trade_id.hex,
-        shown.symbol,
-        shown.rule,
-        shown.severity,
-        shown.status,
-        text(shown.raised_at),
-        shown.version,
-        answers.ENCODER.encode(shown),
+    yield (
+        _ALERT,
+        (
+            stream_id.hex,
+            shown.portfolio_id.hex,
+            shown.wheel_id.hex,
+            shown.trade_id.hex,
+            shown.symbol,
+            shown.rule,
+            shown.severity,
+            shown.status,
+            text(shown.raised_at),
+            shown.version,
+            answers.ENCODER.encode(shown),
+        ),
     )

@@ -7,7 +7,6 @@ Figures in columns of type REAL serve sorting only; the exact ones are in the bo
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,9 @@ from uuid import uuid4
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS portfolios (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL, is_active INTEGER NOT NULL, default_capital REAL NOT NULL,
-  created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, is_active INTEGER NOT NULL,
+  default_capital REAL NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+  version INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS wheels (
@@ -115,7 +115,7 @@ def swap(link: Path, target: Path) -> None:
     draft = link.with_name(f".{target.name}.link")
     draft.unlink(missing_ok=True)
     draft.symlink_to(target.name)
-    os.replace(draft, link)
+    draft.replace(link)
 
 
 def discard(path: Path) -> None:

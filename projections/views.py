@@ -57,9 +57,7 @@ class Live:
             async with self._connection() as connection:
                 return list(await connection.execute_fetchall(statement, parameters))
         except sqlite3.Error as error:
-            raise refusals.Unavailable(
-                f"the views do not answer: {error}", part="views"
-            ) from error
+            raise refusals.Unavailable(f"the views do not answer: {error}", part="views") from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosqlite.Connection]:

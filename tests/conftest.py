@@ -135,6 +135,15 @@ async def join(settings: Settings) -> AsyncIterator[Join]:
         yield joined
 
 
+async def dealt_with(client: Client) -> None:
+    """Wait until the server has dealt with all that the client wrote.
+
+    nats-py writes a ping past what still waits to be written; a second one is behind it.
+    """
+    await client.flush()
+    await client.flush()
+
+
 async def soon(awaitable: Awaitable[T]) -> T:
     """Wait for it, but not for ever."""
     return await asyncio.wait_for(awaitable, SOON)

@@ -10,7 +10,7 @@ import pytest
 
 from adapters import bus, clock
 from domain import market, subjects
-from tests.conftest import Join, NatsServer, soon
+from tests.conftest import Join, NatsServer, dealt_with, soon
 
 NOON = datetime(2021, 1, 4, 17, 0, tzinfo=UTC)
 
@@ -332,7 +332,7 @@ async def test_a_subscriber_cannot_publish(server: NatsServer, join: Join) -> No
             "ledger.appended",
         ):
             await stranger.publish(subject, b"{}")
-        await stranger.flush()
+        await dealt_with(stranger)
         assert len(server.refusals) == 3
     await relay.publish_all([message(1)])
     assert (await listener.next()).id == "1"

@@ -16,7 +16,7 @@ import pytest
 from adapters import bus, event_store
 from adapters.settings import Settings
 from domain import facts, subjects
-from tests.conftest import Join, NatsServer, soon
+from tests.conftest import Join, NatsServer, dealt_with, soon
 from workers import __main__ as workers
 from workers import running
 
@@ -124,7 +124,7 @@ async def test_a_relay_that_is_killed_again_and_again_repeats_and_loses_nothing(
             async with worker("relay", settings) as process:
                 async with server.visit("subscriber") as stranger:
                     first = await stranger.subscribe("ledger.event.>", max_msgs=1)
-                    await stranger.flush()
+                    await dealt_with(stranger)
                     for _ in range(20):
                         await asyncio.to_thread(log.append, noted(written, 50))
                         written += 50
