@@ -14,7 +14,7 @@ from litestar import Litestar
 from adapters import bus, clock, envelope, event_store, logs, nats_server, settings
 from api import app, serve
 from api.office import Office
-from domain import market, refusals, subjects
+from domain import calendar, market, refusals, subjects
 from projections import views
 
 MISUSED = 2
@@ -24,6 +24,7 @@ MISUSED = 2
 async def opened(config: settings.Settings) -> AsyncIterator[Litestar]:
     """The application with everything that it needs, as long as the block lasts."""
     time = clock.open(config)
+    await asyncio.to_thread(calendar.is_open, time.now())  # its first answer takes a while
     log = await asyncio.to_thread(event_store.open_store, config)
     live = views.Live(config.views_path)
     password = nats_server.password(config.data_dir, "api")

@@ -152,6 +152,7 @@ class Desk:
             after = state
             for each in recorded:
                 after = task.model.then(after, each)
+                now = max(now, each.recorded_at)
             shown = task.show(after, now)
             if asked.dry_run:
                 return _rehearsed(recorded, shown, now), 0

@@ -88,8 +88,8 @@ def teller(line: socket.socket) -> Callable[[str], None]:
 async def _announce(chosen: settings.Settings, console: Console, began: float) -> None:
     await health.healthy(chosen.local_api_url, chosen.api_token)
     console.say(
-        f"Wheelwright is healthy at {chosen.local_api_url} (docs at /docs), Ctrl-C stops"
-        f" ({time.monotonic() - began:.1f} s)"
+        f"Wheelwright is healthy at {chosen.local_api_url}"
+        f" (described at /schema/openapi.json), Ctrl-C stops ({time.monotonic() - began:.1f} s)"
     )
 
 

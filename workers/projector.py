@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 
 from adapters import event_store
-from domain import subjects
+from domain import calendar, subjects
 from projections import projector
 from workers import running
 
@@ -17,6 +18,7 @@ async def run(context: running.Context) -> None:
         context.beat.update(state="running", position=position)
         await context.bus.nudge(subjects.VIEWS_ADVANCED, position)
 
+    await asyncio.to_thread(calendar.is_open, context.clock.now())  # its first answer takes a while
     woken = await running.wake_on(context.bus, subjects.LEDGER_APPENDED)
     with closing(event_store.open_store(context.settings)) as log:
         await projector.follow(log, context.settings.views_path, context.stop, woken, advanced)
