@@ -42,7 +42,9 @@ Start = Annotated[
 ]
 Speed = Annotated[
     float,
-    Meta(ge=0, le=1e6, description="market seconds per real second, 0 (standing still) to 1000000"),
+    Meta(
+        ge=0, le=1e7, description="market seconds per real second, 0 (standing still) to 10000000"
+    ),
 ]
 Seconds = Annotated[float, Meta(gt=0, le=86400, description="seconds, above 0 and at most 86400")]
 Dollars = Annotated[Decimal, Meta(description="an amount in dollars, 0 to 1000")]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from uuid import UUID
+
+from projections import tables
 
 
 def active(link: Path) -> list[tuple[UUID, str]]:
     """Of every alert that stands the trade and the rule; none without views."""
     if not link.exists():
         return []
-    with closing(sqlite3.connect(f"file:{link.resolve()}?mode=ro", uri=True)) as connection:
+    with tables.reading(link) as connection:
         found = connection.execute("SELECT trade_id, rule FROM alerts WHERE status='active'")
         return [(UUID(trade_id), rule) for trade_id, rule in found]

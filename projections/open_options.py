@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +18,7 @@ def changed(link: Path, after: int) -> tuple[int, dict[UUID, list[risk.OpenOptio
     """
     if not link.exists():
         return after, {}
-    with closing(sqlite3.connect(f"file:{link.resolve()}?mode=ro", uri=True)) as connection:
-        connection.execute("BEGIN")
+    with tables.reading(link) as connection:
         found: dict[UUID, list[risk.OpenOption]] = {
             UUID(wheel_id): []
             for (wheel_id,) in connection.execute(

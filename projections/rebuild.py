@@ -79,8 +79,7 @@ def _no_collector() -> Iterator[None]:
 def _live(link: Path) -> tuple[int, str] | None:
     if not link.exists():
         return None
-    with closing(sqlite3.connect(f"file:{link.resolve()}?mode=ro", uri=True)) as connection:
-        connection.execute("BEGIN")
+    with tables.reading(link) as connection:
         return tables.position(connection), tables.digest(connection)
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from domain import refusals
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS portfolios (
@@ -97,8 +100,26 @@ def current(link: Path) -> Path:
     """The file that the views are in now: the link's target, made when there is none."""
     if not link.is_symlink():
         link.parent.mkdir(parents=True, exist_ok=True)
-        swap(link, fresh(link))
+        path = fresh(link)
+        create(path).close()
+        swap(link, path)
     return link.resolve()
+
+
+@contextmanager
+def reading(link: Path) -> Iterator[sqlite3.Connection]:
+    """One unchanging look at the views; raises refusals.Unavailable when there are none yet."""
+    try:
+        with closing(sqlite3.connect(uri(link.resolve()), uri=True)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+    except sqlite3.Error as error:
+        raise refusals.Unavailable(f"the views do not answer: {error}", part="views") from error
+
+
+def uri(path: Path) -> str:
+    """A file of views for reading only, whatever signs its name has."""
+    return f"{path.as_uri()}?mode=ro"
 
 
 def fresh(link: Path) -> Path:

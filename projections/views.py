@@ -76,7 +76,7 @@ class Live:
         if held is not None:
             self._open.pop(held, None)
             await held.close()
-        opened = await aiosqlite.connect(f"file:{path}?mode=ro", uri=True)
+        opened = await aiosqlite.connect(tables.uri(path), uri=True)
         self._open[opened] = path
         return opened
 

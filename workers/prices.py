@@ -1,8 +1,8 @@
 """The price worker: keeps the quotes of held symbols fresh, on the bus and in its bucket.
 
 All of them at the start and then, while the market is open, once an interval of market
-time; a symbol that is new at once. What a symbol's price was stays in the bucket while its
-provider does not answer.
+time, and once more when it has closed, for the closing price; a symbol that is new at once.
+What a symbol's price was stays in the bucket while its provider does not answer.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 
 from adapters import bus
@@ -51,7 +52,7 @@ async def run(
         woken.clear()
         symbols = await held()
         if connected.connected:
-            await _look(symbols, desk, rounds, is_open=calendar.is_open(clock.now()))
+            await _look(symbols, desk, rounds, clock.now())
         beat.update(
             state="running" if connected.connected else "waiting",
             symbols=len(symbols),
@@ -62,16 +63,16 @@ async def run(
         await running.nap(min(LOOK_EVERY, rounds.every), woken, stop)
 
 
-async def _look(symbols: set[str], desk: "Desk", rounds: "Rounds", *, is_open: bool) -> None:
+async def _look(symbols: set[str], desk: "Desk", rounds: "Rounds", now: datetime) -> None:
     """Refresh what is due; what the bus did not take stays due."""
-    turn = rounds.turn(desk.connections, is_open=is_open)
+    turn = rounds.turn(desk.connections, now)
     wanted = {
         "whole": symbols,
         "failing": (symbols - desk.known) | (symbols & desk.failing.keys()),
         "new": symbols - desk.known,
     }[turn]
     if await desk.refresh(wanted) and turn != "new":
-        rounds.begin(desk.connections)
+        rounds.begin(desk.connections, now)
 
 
 class Rounds:
@@ -80,18 +81,27 @@ class Rounds:
     def __init__(self, every: float) -> None:
         self.every = every
         self._begun = -math.inf
+        self._market_time = datetime.min.replace(tzinfo=UTC)
         self._connections = 0
 
-    def turn(self, connections: int, *, is_open: bool) -> Turn:
+    def turn(self, connections: int, now: datetime) -> Turn:
         if connections != self._connections:
             return "whole"  # the first round; or the bus is a new one, perhaps an empty one
         if asyncio.get_running_loop().time() < self._begun + self.every:
             return "new"
-        return "whole" if is_open else "failing"
+        return "whole" if self._has_traded(now) else "failing"
 
-    def begin(self, connections: int) -> None:
+    def begin(self, connections: int, now: datetime) -> None:
         self._begun = asyncio.get_running_loop().time()
+        self._market_time = now
         self._connections = connections
+
+    def _has_traded(self, now: datetime) -> bool:
+        """Whether there can be news since the last round: on a fast clock a whole session fits
+        between two looks, and on any clock the last price of a day comes after its close.
+        """
+        closed = calendar.close_at(calendar.last_close(now))
+        return calendar.is_open(now) or closed > self._market_time
 
 
 class Desk:

@@ -1,0 +1,132 @@
+"""The real API in this process: a socket, a log, a projector and a bus, at a time of our choice."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from adapters import bus, clock, nats_server
+from adapters.settings import Settings
+from api import __main__ as composition
+from api import serve
+from tests.api.client import Client
+from tests.api.waiting import until
+from tests.conftest import NatsServer, free_port
+from workers import projector, running
+
+MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+"""Ten in the morning, New York: when it is in the house, unless somebody turns the watch."""
+
+
+class Watch(clock.Clock):
+    """Runs like the system's clock, from a Monday on, and can be turned forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ahead = MONDAY - super().now()
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    def turn_to(self, instant: datetime) -> None:
+        assert instant >= self.now()
+        self._ahead += instant - self.now()
+
+
+class House:
+    """Where the API lives."""
+
+    def __init__(self, settings: Settings, watch: Watch) -> None:
+        self.settings = settings
+        self.watch = watch
+        self.url = settings.local_api_url
+        self._ends: list[Callable[[], None]] = []
+
+    def open(self) -> None:
+        """Start the API; it is there when this returns."""
+        self._ends.append(in_thread(self._serve))
+        until(self._answers)
+
+    def close(self) -> None:
+        self._ends.pop()()
+
+    def client(self) -> Client:
+        return Client(self.url, self.settings.api_token)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/health", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        async with composition.opened(self.settings) as application:
+            await serve.serve(
+                application, self.settings.api_host, self.settings.api_port, stop
+            )
+
+
+@contextmanager
+def opened(
+    data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None
+) -> Iterator[House]:
+    """A house with everything in it, as long as the block lasts."""
+    settings = Settings(
+        data_dir=data_dir, api_port=free_port(), nats_port=free_port(), api_token=token
+    )
+    watch = Watch()
+    patch.setattr(clock, "open", lambda _: watch)
+    server = NatsServer(settings)
+    server.start()
+
+    async def project(stop: asyncio.Event) -> None:
+        async with _joined(settings, watch) as connected:
+            await projector.run(
+                running.Context("projector", settings, watch, connected, stop, {})
+            )
+
+    end_projecting = in_thread(project)
+    house = House(settings, watch)
+    house.open()
+    try:
+        yield house
+    finally:
+        house.close()
+        end_projecting()
+        server.stop()
+
+
+@asynccontextmanager
+async def _joined(settings: Settings, watch: Watch) -> AsyncIterator[bus.Bus]:
+    password = nats_server.password(settings.data_dir, "projector")
+    async with bus.connect(settings.bus_url, "projector", password, watch) as connected:
+        yield connected
+
+
+def in_thread(work: Callable[[asyncio.Event], Awaitable[None]]) -> Callable[[], None]:
+    """Begin some work on an event loop of its own; the answer ends it."""
+    told: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    begun = threading.Event()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        told.append((asyncio.get_running_loop(), stop))
+        begun.set()
+        await work(stop)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    assert begun.wait(10)
+
+    def end() -> None:
+        loop, stop = told[0]
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timedelta(seconds=10).total_seconds())
+        assert not thread.is_alive()
+
+    return end
