@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from uuid import UUID
 
 import msgspec
 
@@ -12,10 +11,10 @@ GENESIS = bytes(32)
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A stored row, as it is hashed."""
+    """A stored row, as it is hashed: a text that is no UTF-8 stands for its very bytes."""
 
     position: int
-    stream_id: UUID
+    stream: str
     version: int
     name: str
     state: bytes
@@ -39,8 +38,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def link(previous: bytes, row: Row) -> bytes:
     """SHA-256 over the previous hash, the row's place and its stored bytes."""
-    place = f"{row.position}\n{row.stream_id.hex}\n{row.version}\n{row.name}\n"
-    return hashlib.sha256(previous + place.encode() + row.state).digest()
+    place = f"{row.position}\n{row.stream}\n{row.version}\n{row.name}\n"
+    written = place.encode(errors="surrogateescape")
+    return hashlib.sha256(previous + written + row.state).digest()
 
 
 def verify(rows: Iterable[Row], links: Iterable[tuple[int, bytes]]) -> Iterator[Verdict]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from adapters.settings import Settings
 
 KEPT = timedelta(days=7)
-_BATCH = 5_000
 _ANSWER_COLUMNS = "key, fingerprint, status, location, etag, body, answered_at, position"
 
 
@@ -71,7 +70,11 @@ class Recorder(Protocol):
 
     def iterate_streams(self, until: int) -> Iterator[persistence.Notification]: ...
 
-    def iterate_links(self) -> Iterator[tuple[int, bytes]]: ...
+    def last_position(self) -> int: ...
+
+    def iterate_rows(self, until: int) -> Iterator[chain.Row]: ...
+
+    def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]: ...
 
     def select_answer(self, key: str) -> tuple[Any, ...] | None: ...
 
@@ -160,23 +163,10 @@ class EventStore:
     def verify(self) -> Iterator[chain.Verdict]:
         """Recompute the hash chain, yielding as it goes; the last verdict is the whole's."""
         with _translated():
-            yield from chain.verify(self._rows(), self._recorder.iterate_links())
-
-    def _rows(self) -> Iterator[chain.Row]:
-        position = 0
-        while batch := self._recorder.select_notifications(
-            position, _BATCH, inclusive_of_start=False
-        ):
-            for row in batch:
-                assert isinstance(row.originator_id, UUID)
-                yield chain.Row(
-                    row.id,
-                    row.originator_id,
-                    row.originator_version,
-                    row.topic,
-                    bytes(row.state),
-                )
-            position = batch[-1].id
+            until = self._recorder.last_position()  # what is recorded meanwhile is not asked for
+            yield from chain.verify(
+                self._recorder.iterate_rows(until), self._recorder.iterate_links(until)
+            )
 
     def close(self) -> None:
         """Give the connections back."""
@@ -289,11 +279,36 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
             for row in c.sqlite_cursor:
                 yield _notification(row)
 
-    def iterate_links(self) -> Iterator[tuple[int, bytes]]:
+    def last_position(self) -> int:
+        """The last position of which a row or a link is left."""
         with self.datastore.transaction(commit=False) as c:
-            c.execute("SELECT position, hash FROM chain ORDER BY position")
-            for row in c.sqlite_cursor:
-                yield row["position"], bytes(row["hash"])
+            c.execute(
+                "SELECT MAX(IFNULL((SELECT MAX(rowid) FROM stored_events), 0), "
+                "IFNULL((SELECT MAX(position) FROM chain), 0))"
+            )
+            return int(c.fetchone()[0])
+
+    def iterate_rows(self, until: int) -> Iterator[chain.Row]:
+        """The rows byte for byte, whatever stands in them."""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT rowid, CAST(originator_id AS BLOB), originator_version, "
+                "CAST(topic AS BLOB), CAST(state AS BLOB) "
+                "FROM stored_events WHERE rowid<=? ORDER BY rowid",
+                (until,),
+            )
+            for position, stream, version, name, state in c.sqlite_cursor:
+                yield chain.Row(position, _raw(stream), version, _raw(name), state)
+
+    def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]:
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT position, CAST(hash AS BLOB) FROM chain WHERE position<=? "
+                "ORDER BY position",
+                (until,),
+            )
+            for position, stored in c.sqlite_cursor:
+                yield position, stored
 
     def select_answer(self, key: str) -> tuple[Any, ...] | None:
         with self.datastore.transaction(commit=False) as c:
@@ -313,6 +328,10 @@ def _notification(row: sqlite3.Row) -> persistence.Notification:
         topic=row["topic"],
         state=row["state"],
     )
+
+
+def _raw(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
 
 
 class Cursor(Protocol):
@@ -337,7 +356,11 @@ def chain_on(
         previous = chain.link(
             previous,
             chain.Row(
-                position, event.originator_id, event.originator_version, event.topic, event.state
+                position,
+                event.originator_id.hex,
+                event.originator_version,
+                event.topic,
+                event.state,
             ),
         )
         cursor.execute(
@@ -392,7 +415,7 @@ def _translated() -> Iterator[None]:
     """No foreign exception crosses this border."""
     try:
         yield
-    except (persistence.PersistenceError, sqlite3.Error) as error:
+    except (persistence.PersistenceError, sqlite3.Error, ValueError) as error:
         raise _unavailable(error) from error
 
 

@@ -10,7 +10,7 @@ import psycopg
 from eventsourcing import persistence, postgres
 from psycopg import conninfo, rows, sql
 
-from adapters import event_store
+from adapters import chain, event_store
 from domain import ports
 
 _TABLES = (
@@ -115,13 +115,36 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
                     state=bytes(row["state"]),
                 )
 
-    def iterate_links(self) -> Iterator[tuple[int, bytes]]:
+    def last_position(self) -> int:
+        """The last position of which a row or a link is left."""
+        with self.datastore.get_connection() as connection, connection.cursor() as curs:
+            curs.execute(
+                "SELECT GREATEST(0, (SELECT MAX(notification_id) FROM stored_events), "
+                "(SELECT MAX(position) FROM chain)) AS position"
+            )
+            row = curs.fetchone()
+        return 0 if row is None else int(row["position"])
+
+    def iterate_rows(self, until: int) -> Iterator[chain.Row]:
+        """The rows as they are stored."""
+        for row in self._rows(
+            "SELECT * FROM stored_events WHERE notification_id<=%s ORDER BY notification_id",
+            (until,),
+        ):
+            assert isinstance(row.originator_id, UUID)
+            yield chain.Row(
+                row.id, row.originator_id.hex, row.originator_version, row.topic, row.state
+            )
+
+    def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]:
         with (
             self.datastore.get_connection() as connection,
             connection.transaction(),
             connection.cursor(name="links") as curs,
         ):
-            curs.execute("SELECT position, hash FROM chain ORDER BY position")
+            curs.execute(
+                "SELECT position, hash FROM chain WHERE position<=%s ORDER BY position", (until,)
+            )
             for row in curs:
                 yield row["position"], bytes(row["hash"])
 

@@ -18,6 +18,8 @@ from domain import calendar, market, refusals, subjects
 from projections import views
 
 MISUSED = 2
+LOOK_EVERY = 0.2
+BEAT_EVERY = 5.0
 
 
 @asynccontextmanager
@@ -33,7 +35,7 @@ async def opened(config: settings.Settings) -> AsyncIterator[Litestar]:
             office = Office(config, time, log, live, connected)
             office.desk.head = await asyncio.to_thread(log.head)
             await _listen(office)
-            async with _refreshed(live):
+            async with _alive(office):
                 yield app.application(office)
     finally:
         await live.close()
@@ -60,20 +62,42 @@ async def _listen(office: Office) -> None:
 
 
 @asynccontextmanager
-async def _refreshed(live: views.Live) -> AsyncIterator[None]:
-    """Look how far the views are, also while nobody tells."""
-
-    async def look() -> None:
-        while True:
-            await live.refresh()
-            await asyncio.sleep(0.2)
-
-    task = asyncio.create_task(look(), name="views' position")
+async def _alive(office: Office) -> AsyncIterator[None]:
+    """Look how far the views are, also while nobody tells, and tell that we live."""
+    tasks = [
+        asyncio.create_task(_look(office.live), name="views' position"),
+        asyncio.create_task(_beat(office), name="heartbeat"),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _look(live: views.Live) -> None:
+    while True:
+        await live.refresh()
+        await asyncio.sleep(LOOK_EVERY)
+
+
+async def _beat(office: Office) -> None:
+    while True:
+        now = office.clock.now()
+        beat = subjects.Heartbeat(
+            worker="api",
+            pid=os.getpid(),
+            state="running",
+            position=office.desk.head,
+            counts={},
+            as_of=now,
+        )
+        subject = subjects.heartbeat("api")
+        await office.bus.say(
+            subject, beat, id=f"api-{os.getpid()}-{now.isoformat()}", type="ops.heartbeat"
+        )
+        await asyncio.sleep(BEAT_EVERY)
 
 
 async def run(config: settings.Settings) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from api import desk
 from api.envelope import Answer, Page, Reply, page_of
@@ -32,13 +32,13 @@ class AlertController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
-        status: Literal["active", "cleared"] | None = None,
-        severity: Literal["LOW", "MEDIUM", "HIGH"] | None = None,
-        symbol: str | None = None,
-        rule: str | None = None,
-        wheel_id: UUID | None = None,
-        portfolio_id: UUID | None = None,
-        trade_id: UUID | None = None,
+        status: FromQuery[Literal["active", "cleared"] | None] = None,
+        severity: FromQuery[Literal["LOW", "MEDIUM", "HIGH"] | None] = None,
+        symbol: FromQuery[str | None] = None,
+        rule: FromQuery[str | None] = None,
+        wheel_id: FromQuery[UUID | None] = None,
+        portfolio_id: FromQuery[UUID | None] = None,
+        trade_id: FromQuery[UUID | None] = None,
     ) -> Reply[Page[answers.Alert]]:
         """List alerts, the newest first."""
         where = {

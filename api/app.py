@@ -11,12 +11,12 @@ from litestar import Litestar, Request, Router
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import (
     alerts,
     dependencies,
+    description,
     ledger,
     performance,
     portfolios,
@@ -85,8 +85,9 @@ def _openapi() -> OpenAPIConfig:
         title="Wheelwright",
         version="0.1.0",
         description="The ledger and nervous system of an options-income trader.",
+        use_handler_docstrings=True,
         path="/schema",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[description.Described(path="/openapi.json")],
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from adapters import chain
 from api.envelope import Answer, Reply
@@ -69,8 +69,8 @@ class LedgerController(Controller):
         office: NamedDependency[Office],
         after: Annotated[int, QueryParameter(ge=0, le=2**62)] = 0,
         limit: Limit = 50,
-        stream: UUID | None = None,
-        type: str | None = None,  # noqa: A002  the query's own word
+        stream: FromQuery[UUID | None] = None,
+        type: FromQuery[str | None] = None,  # noqa: A002  the query's own word
     ) -> Reply[Events]:
         """Page through the ledger in its one order."""
         if type is not None and type not in facts.NAMES:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import desk, figures
 from api.envelope import Answer, Page, Reply, page_of
@@ -87,7 +87,7 @@ class PortfolioController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
-        is_active: bool | None = None,
+        is_active: FromQuery[bool | None] = None,
     ) -> Reply[Page[answers.Portfolio]]:
         """List portfolios, by name."""
         async with office.views(clocks) as views:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.envelope import Answer, Page, Reply, page_of
 from api.office import Office, When
@@ -96,11 +96,11 @@ class PositionController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
-        risk_level: Literal["LOW", "MEDIUM", "HIGH"] | None = None,
+        risk_level: FromQuery[Literal["LOW", "MEDIUM", "HIGH"] | None] = None,
         dte_min: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
         dte_max: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
-        symbol: str | None = None,
-        portfolio_id: UUID | None = None,
+        symbol: FromQuery[str | None] = None,
+        portfolio_id: FromQuery[UUID | None] = None,
     ) -> Reply[Page[Position]]:
         """List the open positions of all portfolios, the next to expire first."""
         streams = None
@@ -118,10 +118,10 @@ class PositionController(Controller):
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
         portfolio_id: FromPath[UUID],
-        risk_level: Literal["LOW", "MEDIUM", "HIGH"] | None = None,
+        risk_level: FromQuery[Literal["LOW", "MEDIUM", "HIGH"] | None] = None,
         dte_min: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
         dte_max: Annotated[int | None, QueryParameter(description="Calendar days.")] = None,
-        symbol: str | None = None,
+        symbol: FromQuery[str | None] = None,
     ) -> Reply[Page[Position]]:
         """List a portfolio's open positions, the next to expire first."""
         streams = None if clocks.is_now else await office.streams_of(portfolio_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import desk, requests, tasks
 from api.envelope import Answer, Page, Reply, page_of
@@ -17,7 +17,7 @@ from api.office import Office, When
 from domain import commands, facts, refusals
 from projections import answers, questions
 
-Day = date | None
+Day = FromQuery[date | None]
 _ASSIGN = commands.Assign()
 
 
@@ -44,10 +44,10 @@ class TradeController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
-        portfolio_id: UUID | None = None,
-        symbol: str | None = None,
-        outcome: str | None = None,
-        direction: str | None = None,
+        portfolio_id: FromQuery[UUID | None] = None,
+        symbol: FromQuery[str | None] = None,
+        outcome: FromQuery[str | None] = None,
+        direction: FromQuery[str | None] = None,
         opened_from: Day = None,
         opened_to: Day = None,
         closed_from: Day = None,
@@ -81,8 +81,8 @@ class TradeController(Controller):
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
         wheel_id: FromPath[UUID],
-        outcome: str | None = None,
-        direction: str | None = None,
+        outcome: FromQuery[str | None] = None,
+        direction: FromQuery[str | None] = None,
         opened_from: Day = None,
         opened_to: Day = None,
         closed_from: Day = None,

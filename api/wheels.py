@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import desk, portfolios, tasks
 from api.envelope import Answer, Page, Reply, page_of
@@ -42,11 +42,11 @@ class WheelController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
-        portfolio_id: UUID | None = None,
-        symbol: str | None = None,
+        portfolio_id: FromQuery[UUID | None] = None,
+        symbol: FromQuery[str | None] = None,
         in_state: InState = None,
-        profile: str | None = None,
-        is_active: bool | None = None,
+        profile: FromQuery[str | None] = None,
+        is_active: FromQuery[bool | None] = None,
     ) -> Reply[Page[answers.Wheel]]:
         """List the wheels of all portfolios."""
         wanted = questions.WheelFilter(portfolio_id, symbol, in_state, profile, is_active)
@@ -64,10 +64,10 @@ class WheelController(Controller):
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
         portfolio_id: FromPath[UUID],
-        symbol: str | None = None,
+        symbol: FromQuery[str | None] = None,
         in_state: InState = None,
-        profile: str | None = None,
-        is_active: bool | None = None,
+        profile: FromQuery[str | None] = None,
+        is_active: FromQuery[bool | None] = None,
     ) -> Reply[Page[answers.Wheel]]:
         """List a portfolio's wheels."""
         wanted = questions.WheelFilter(portfolio_id, symbol, in_state, profile, is_active)

@@ -238,10 +238,7 @@ def _sale(
     multiplier = money.counted("multiplier", command.multiplier, most=100_000)
     strike = money.entered("strike", command.strike)
     premium = money.entered("premium_per_share", command.premium_per_share)
-    money.notional("strike", strike * multiplier * contracts)
-    money.notional("premium_per_share", premium * multiplier * contracts)
-    moments.expiration("expiration_date", command.expiration_date, calendar.trading_day(at))
-    return facts.OptionSold(
+    sale = facts.OptionSold(
         **_of(story),
         trade_id=uuid5(story.wheel_id, f"trade:{order.command_id}"),
         direction=command.direction,
@@ -253,6 +250,8 @@ def _sale(
         multiplier=multiplier,
         rolled_from=rolled_from,
     )
+    _meant(sale, at)
+    return sale
 
 
 def _trade(story: Story, order: Order) -> wheels.Trade:
@@ -408,7 +407,7 @@ def _correct(story: Story, order: Order, command: commands.CorrectTrade) -> list
     trade = _trade(story, order)
     drafts = []
     at = _when(order)
-    sale = _sale_changes(order, command)
+    sale = _sale_changes(story, order, command, trade)
     ending = _ending_changes(story, order, command, trade)
     if (sale or ending) and command.reason is None:
         raise refusals.Invalid("reason", None, "must be given with a correction")
@@ -437,7 +436,9 @@ def _correction(
     return _Draft(fact, at)
 
 
-def _sale_changes(order: Order, command: commands.CorrectTrade) -> dict[str, facts.Scalar]:
+def _sale_changes(
+    story: Story, order: Order, command: commands.CorrectTrade, trade: wheels.Trade
+) -> dict[str, facts.Scalar]:
     changes: dict[str, facts.Scalar] = {}
     for field in _SALE_FIELDS:
         value = getattr(command, field)
@@ -446,7 +447,19 @@ def _sale_changes(order: Order, command: commands.CorrectTrade) -> dict[str, fac
     if isinstance(command.opened_at, str):
         opened = moments.happened("opened_at", command.opened_at, order.now)
         changes["effective_at"] = opened.isoformat()
+    if changes:
+        corrected = history.corrected(story.entries[trade.version], changes)
+        assert isinstance(corrected.fact, facts.OptionSold)
+        _meant(corrected.fact, corrected.effective_at)
     return changes
+
+
+def _meant(sale: facts.OptionSold, at: datetime) -> None:
+    """Refuse a sale whose fields make sense one by one, but not together."""
+    shares = sale.multiplier * sale.contracts
+    money.notional("strike", sale.strike * shares)
+    money.notional("premium_per_share", sale.premium_per_share * shares)
+    moments.expiration("expiration_date", sale.expiration_date, calendar.trading_day(at))
 
 
 def _checked(field: str, value: Any) -> facts.Scalar:
@@ -476,7 +489,10 @@ def _ending_changes(
     if changes and not trade.closings:
         raise refusals.OutOfTurn("nothing of the trade is closed yet", outcome=trade.outcome)
     if changes:
-        history.corrected(story.entries[trade.closings[-1].version], changes)
+        ended = history.corrected(story.entries[trade.closings[-1].version], changes).fact
+        if isinstance(ended, facts.OptionBoughtBack):
+            shares = trade.multiplier * ended.contracts
+            money.notional("close_price", ended.price_per_share * shares)
     return changes
 
 
@@ -603,8 +619,10 @@ def _violations(
     return found
 
 
-def _breaks(entry: history.Entry, broken: refusals.Refusal) -> refusals.BreaksLater:
-    """Name the later fact as a trader would."""
+def _breaks(entry: history.Entry, broken: refusals.Refusal) -> refusals.Refusal:
+    """Name the later fact as a trader would; what is recorded twice is twice in either order."""
+    if isinstance(broken, refusals.AppliedBefore):
+        return broken
     day = calendar.trading_day(entry.effective_at)
     match entry.fact, broken:
         case facts.OptionSold(direction=direction), refusals.Uncovered() | refusals.Undersecured():

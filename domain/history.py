@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from domain import facts, refusals
+
+_Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -62,7 +64,11 @@ def amended(by_version: dict[int, Entry], version: int, amendment: facts.Amendme
         case facts.FactVoided():
             return msgspec.structs.replace(before, voided=True, amended_by=touched)
         case facts.FactCorrected(changes=changes):
-            return msgspec.structs.replace(corrected(before, changes), amended_by=touched)
+            try:
+                after = corrected(before, changes)
+            except refusals.Invalid:  # asked before it was recorded; what is recorded is readable
+                after = before
+            return msgspec.structs.replace(after, amended_by=touched)
 
 
 def corrected(before: Entry, changes: dict[str, Any]) -> Entry:
@@ -71,11 +77,11 @@ def corrected(before: Entry, changes: dict[str, Any]) -> Entry:
     Raises refusals.Invalid when the changed fact has no such field or no such value.
     """
     fields = dict(changes)
-    effective_at = _instant(fields.pop("effective_at", None), before.effective_at)
-    if not fields:
-        return msgspec.structs.replace(before, effective_at=effective_at)
-    whole = msgspec.to_builtins(before.fact) | fields
     try:
+        effective_at = _instant(fields.pop("effective_at", None), before.effective_at)
+        if not fields:
+            return msgspec.structs.replace(before, effective_at=effective_at)
+        whole = msgspec.to_builtins(before.fact) | fields
         fact = msgspec.convert(whole, type(before.fact), strict=False)
     except msgspec.ValidationError as error:
         raise refusals.Invalid("changes", fields, str(error)) from error
@@ -83,7 +89,7 @@ def corrected(before: Entry, changes: dict[str, Any]) -> Entry:
 
 
 def _instant(text: Any, default: datetime) -> datetime:
-    return default if text is None else msgspec.convert(text, datetime, strict=False)
+    return default if text is None else msgspec.convert(text, _Aware, strict=False)
 
 
 def believed(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 
 from domain import refusals
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
+_MICRO = Decimal("0.000001")
 _BEFORE, _AFTER = 12, 6
 _CENTS = -2
 LARGEST = Decimal(10) ** 15
+_WIDE = Context(prec=10_000)
 
 
 def entered(field: str, value: Decimal, *, least: Decimal | None = None) -> Decimal:
@@ -54,12 +56,17 @@ def part(total: Decimal, count: Decimal | int, of: Decimal | int, left: Decimal 
     """
     if left is not None:
         return left
-    return (total * count / of).quantize(CENT, rounding=ROUND_DOWN)
+    return (total * count / of).quantize(CENT, rounding=ROUND_DOWN, context=_WIDE)
 
 
 def cents(amount: Decimal) -> Decimal:
     """An amount as shown: whole cents, half up."""
-    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP, context=_WIDE)
+
+
+def micro(amount: Decimal) -> Decimal:
+    """A figure with the six digits after the point that are kept at most."""
+    return amount.quantize(_MICRO, context=_WIDE)
 
 
 def price(amount: Decimal) -> Decimal:

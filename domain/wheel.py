@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from math import gcd
 from typing import Literal, assert_never
 from uuid import UUID
 
@@ -33,7 +34,7 @@ Outcome = Literal[
     "open", "expired_worthless", "assigned", "called_away", "closed_early", "rolled", "voided"
 ]
 IN_THE_MONEY = Decimal("0.01")
-_MICRO = Decimal("0.000001")
+MOST_SHARES = 10**12
 _UNCHECKED = ("import:", "migration:")
 
 
@@ -492,8 +493,10 @@ def _split(wheel: Wheel, entry: history.Entry, fact: facts.SplitApplied) -> Whee
 
 
 def split_key(entry: history.Entry, fact: facts.SplitApplied) -> tuple[date, int, int]:
-    """What makes two splits the same one: the New York day and the ratio."""
-    return (calendar.trading_day(entry.effective_at), fact.numerator, fact.denominator)
+    """What makes two splits the same one: the New York day and the ratio in lowest terms."""
+    common = gcd(fact.numerator, fact.denominator)
+    day = calendar.trading_day(entry.effective_at)
+    return (day, fact.numerator // common, fact.denominator // common)
 
 
 def split_lots(wheel: Wheel, fact: facts.SplitApplied) -> tuple[Lot, ...]:
@@ -541,14 +544,14 @@ def _split_trade(trade: Trade, fact: facts.SplitApplied, version: int) -> Trade:
     """Whole splits multiply the contracts, others change what a contract delivers."""
     numerator, denominator = Decimal(fact.numerator), Decimal(fact.denominator)
     strike = money.cents(trade.strike * denominator / numerator)
-    premium = (trade.premium_per_share * denominator / numerator).quantize(_MICRO)
+    premium = money.micro(trade.premium_per_share * denominator / numerator)
     if fact.numerator % fact.denominator:
         return replace(
             trade,
             touched=version,
             strike=strike,
             premium_per_share=premium,
-            multiplier=(trade.multiplier * numerator / denominator).quantize(_MICRO),
+            multiplier=money.micro(trade.multiplier * numerator / denominator),
         )
     times = fact.numerator // fact.denominator
     return replace(
@@ -805,4 +808,27 @@ def _splittable(
             f"the {fact.numerator}:{fact.denominator} split of "
             f"{calendar.trading_day(entry.effective_at)} is applied already"
         )
+    if sum(lot.shares_left for lot in split_lots(wheel, fact)) > MOST_SHARES:
+        return refusals.OutOfTurn(f"would leave more than {MOST_SHARES} shares")
+    for trade_id in wheel.open_trades:
+        before = wheel.trades[trade_id]
+        after = _split_trade(before, fact, entry.version)
+        if not _quotable(after):
+            return refusals.OutOfTurn(
+                f"would leave the {before.direction} sold "
+                f"{calendar.trading_day(before.opened_at)} with a strike of "
+                f"{money.price(after.strike)} on {after.open_contracts} x "
+                f"{money.price(after.multiplier)} shares",
+                trade_id=str(trade_id),
+            )
     return None
+
+
+def _quotable(trade: Trade) -> bool:
+    """Whether a contract is still one: a strike of a cent at least, some shares, no absurd sum."""
+    return (
+        trade.strike >= money.CENT
+        and trade.deliverable(1) >= 1
+        and trade.deliverable(trade.open_contracts) <= MOST_SHARES
+        and trade.exercise_amount(trade.open_contracts) < money.LARGEST
+    )

@@ -109,7 +109,8 @@ def _trades(old: Story, story: Story) -> Iterator[Write]:
     for trade in books.changed_trades(old, story):
         yield _trade(story, trade, answers.tally(trade), voided=False)
     gone = old.wheel.trades.keys() - story.wheel.trades.keys()
-    if gone or (not old.version and len(story.line) < len(story.entries)):
+    new = (story.entries.get(each) for each in range(old.version + 1, story.version + 1))
+    if gone or any(each.voided for each in new if each is not None):
         for trade_id, trade in story.voided_trades.items():
             if trade_id not in story.wheel.trades:
                 yield _trade(story, trade, answers.Tally(), voided=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from domain import refusals
 from projections import tables
 
 
@@ -11,8 +13,9 @@ def held(link: Path) -> set[str]:
     """The symbols of all active wheels, and of all with options open; none without views."""
     if not link.exists():
         return set()
-    with tables.reading(link) as connection:
+    with suppress(refusals.Unavailable), tables.reading(link) as connection:
         found = connection.execute(
             "SELECT DISTINCT symbol FROM wheels WHERE is_active OR open_trades"
         )
         return {row[0] for row in found}
+    return set()

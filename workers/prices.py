@@ -97,8 +97,10 @@ class Rounds:
         self._connections = connections
 
     def _has_traded(self, now: datetime) -> bool:
-        """Whether there can be news since the last round: on a fast clock a whole session fits
-        between two looks, and on any clock the last price of a day comes after its close.
+        """Whether there can be news since the last round.
+
+        The market need not be open now: the last price of a day comes after its close, and on
+        a fast clock a whole session fits between two looks.
         """
         closed = calendar.close_at(calendar.last_close(now))
         return calendar.is_open(now) or closed > self._market_time

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from adapters import simulated
+from adapters.simulation import options, script, sessions
+from adapters.simulation.paths import Paths
+from adapters.simulation.symbols import profile
 from domain import calendar, market
 
 NOON = datetime(2026, 3, 11, 16, 0, tzinfo=UTC)
@@ -18,8 +21,8 @@ SUNDAY = datetime(2026, 3, 15, 16, 0, tzinfo=UTC)
 SYMBOLS = ("SPY", "AAPL", "BRK.B", "ZZ1")
 
 
-def _market(at: datetime = NOON, *acts: simulated.Act, seed: int = 7) -> simulated.Simulated:
-    return simulated.Simulated(lambda: at, seed=seed, script=simulated.Script(acts))
+def _market(at: datetime = NOON, *acts: script.Act, seed: int = 7) -> simulated.Simulated:
+    return simulated.Simulated(lambda: at, seed=seed, script=script.Script(acts))
 
 
 # --- the same market, however it is asked ----------------------------------------------------
@@ -86,19 +89,19 @@ def test_before_the_first_session_there_is_no_data() -> None:
 
 
 def test_the_first_session_can_be_quoted_from_its_open() -> None:
-    assert _market().quote_at("AAPL", calendar.open_at(simulated.EPOCH)).last > 0
+    assert _market().quote_at("AAPL", calendar.open_at(sessions.EPOCH)).last > 0
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_a_price_stays_within_reach_of_its_reference(symbol: str) -> None:
-    about, paths = simulated.profile(symbol), simulated.Paths(7)
+    about, paths = profile(symbol), Paths(7)
     days = calendar.sessions(date(2000, 1, 3), date(2029, 12, 31))[::20]
     prices = [paths.price(symbol, calendar.close_at(day))[0] for day in days]
     assert about.price / 20 < min(prices) <= max(prices) < about.price * 20
 
 
 def test_the_market_is_about_as_volatile_as_it_is_said_to_be() -> None:
-    paths = simulated.Paths(7)
+    paths = Paths(7)
     days = calendar.sessions(date(2000, 1, 3), date(2025, 12, 31))
     closes = np.log([paths.price("SPY", calendar.close_at(day))[0] for day in days])
     assert 0.12 < float(np.std(np.diff(closes))) * math.sqrt(252) < 0.28
@@ -191,7 +194,7 @@ def test_black_scholes_merton_prices_hulls_example(
     side: float, expected: tuple[float, float, float]
 ) -> None:
     one = np.array([1.0])
-    greeks = simulated._black_scholes_merton(42, 40 * one, 0.5 * one, 0.2 * one, side * one, 0.1, 0)
+    greeks = options.black_scholes_merton(42, 40 * one, 0.5 * one, 0.2 * one, side * one, 0.1, 0)
     found = float(greeks.price[0]), float(greeks.delta[0]), float(greeks.theta[0])
     assert found == pytest.approx(expected, abs=1e-6)
     assert float(greeks.gamma[0]) == pytest.approx(0.0499626704059119)
@@ -211,34 +214,34 @@ def test_no_price_is_too_odd_for_a_chain(price: str) -> None:
 
 
 def test_a_scripted_price_holds_from_its_instant_on() -> None:
-    act = simulated.Price(symbol="AAPL", since=NOON, price=Decimal("123.45"))
+    act = script.Price(symbol="AAPL", since=NOON, price=Decimal("123.45"))
     scripted, before = _market(NOON, act), NOON - timedelta(seconds=1)
     assert scripted.quote_at("AAPL", before) == _market().quote_at("AAPL", before)
     assert scripted.quote_at("AAPL", NOON).last == Decimal("123.45")
 
 
 def test_a_scripted_price_on_a_sunday_is_of_the_sunday() -> None:
-    act = simulated.Price(symbol="AAPL", since=SUNDAY, price=Decimal("123.45"))
+    act = script.Price(symbol="AAPL", since=SUNDAY, price=Decimal("123.45"))
     assert _market(SUNDAY, act).quote_at("AAPL", SUNDAY + timedelta(hours=1)).as_of == SUNDAY
 
 
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
-        (simulated.Gap(symbol="AAPL", since=NOON, change=Decimal("-0.1")), Decimal("90.00")),
-        (simulated.Split(symbol="AAPL", since=NOON, ratio=Decimal(4)), Decimal("25.00")),
-        (simulated.Gap(symbol="SPY", since=NOON, change=Decimal("-0.1")), Decimal("100.00")),
+        (script.Gap(symbol="AAPL", since=NOON, change=Decimal("-0.1")), Decimal("90.00")),
+        (script.Split(symbol="AAPL", since=NOON, ratio=Decimal(4)), Decimal("25.00")),
+        (script.Gap(symbol="SPY", since=NOON, change=Decimal("-0.1")), Decimal("100.00")),
     ],
 )
 def test_gaps_and_splits_change_the_price_of_their_symbol(
-    act: simulated.Act, expected: Decimal
+    act: script.Act, expected: Decimal
 ) -> None:
-    fixed = simulated.Price(symbol="AAPL", since=NOON - timedelta(hours=1), price=Decimal(100))
+    fixed = script.Price(symbol="AAPL", since=NOON - timedelta(hours=1), price=Decimal(100))
     assert _market(NOON, act, fixed).quote_at("AAPL", NOON).last == expected
 
 
 def test_a_halt_holds_the_price_and_nobody_bids() -> None:
-    halted = _market(NOON, simulated.Halt(symbol="AAPL", since=NOON))
+    halted = _market(NOON, script.Halt(symbol="AAPL", since=NOON))
     quote = halted.quote_at("AAPL", NOON + timedelta(hours=2))
     assert quote.last == _market().quote_at("AAPL", NOON).last
     assert (quote.bid, quote.ask, quote.as_of, quote.state) == (None, None, NOON, "stale")
@@ -246,7 +249,7 @@ def test_a_halt_holds_the_price_and_nobody_bids() -> None:
 
 def test_a_stale_provider_repeats_itself_until_it_recovers() -> None:
     later = NOON + timedelta(hours=1)
-    stale = _market(NOON, simulated.Stale(symbol=None, since=NOON, until=later))
+    stale = _market(NOON, script.Stale(symbol=None, since=NOON, until=later))
     states = [stale.quote_at("AAPL", at).state for at in (NOON, later)]
     assert states == ["stale", "live"]
     assert stale.chain_at("AAPL", NOON + timedelta(minutes=5), None, None).as_of == NOON
@@ -259,7 +262,7 @@ def test_a_stale_provider_repeats_itself_until_it_recovers() -> None:
 async def test_a_scripted_failure_ends_every_question(
     fault: Callable[[str], market.MarketFault],
 ) -> None:
-    failing = _market(NOON, simulated.Failure(symbol="AAPL", since=NOON, fault=fault))
+    failing = _market(NOON, script.Failure(symbol="AAPL", since=NOON, fault=fault))
     quotes = await failing.quotes(["AAPL", "SPY"])
     assert isinstance(quotes["AAPL"], market.MarketFault)
     assert isinstance(quotes["SPY"], market.Quote)
@@ -268,7 +271,7 @@ async def test_a_scripted_failure_ends_every_question(
 
 
 def test_a_chain_can_come_without_greeks() -> None:
-    blind = _market(NOON, simulated.NoGreeks(symbol="AAPL", since=NOON))
+    blind = _market(NOON, script.NoGreeks(symbol="AAPL", since=NOON))
     option = blind.chain_at("AAPL", NOON, None, None).options[0]
     assert (option.delta, option.implied_volatility) == (None, None)
     assert option.bid is not None

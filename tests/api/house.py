@@ -1,10 +1,10 @@
 """The real API in this process: a socket, a log, a projector and a bus, at a time of our choice."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,7 +15,7 @@ from adapters.settings import Settings
 from api import __main__ as composition
 from api import serve
 from tests.api.client import Client
-from tests.api.waiting import until
+from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
 from workers import projector, running
 
@@ -66,15 +66,11 @@ class House:
 
     async def _serve(self, stop: asyncio.Event) -> None:
         async with composition.opened(self.settings) as application:
-            await serve.serve(
-                application, self.settings.api_host, self.settings.api_port, stop
-            )
+            await serve.serve(application, self.settings.api_host, self.settings.api_port, stop)
 
 
 @contextmanager
-def opened(
-    data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None
-) -> Iterator[House]:
+def opened(data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None) -> Iterator[House]:
     """A house with everything in it, as long as the block lasts."""
     settings = Settings(
         data_dir=data_dir, api_port=free_port(), nats_port=free_port(), api_token=token
@@ -86,9 +82,7 @@ def opened(
 
     async def project(stop: asyncio.Event) -> None:
         async with _joined(settings, watch) as connected:
-            await projector.run(
-                running.Context("projector", settings, watch, connected, stop, {})
-            )
+            await projector.run(running.Context("projector", settings, watch, connected, stop, {}))
 
     end_projecting = in_thread(project)
     house = House(settings, watch)
@@ -110,23 +104,21 @@ async def _joined(settings: Settings, watch: Watch) -> AsyncIterator[bus.Bus]:
 
 def in_thread(work: Callable[[asyncio.Event], Awaitable[None]]) -> Callable[[], None]:
     """Begin some work on an event loop of its own; the answer ends it."""
-    told: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-    begun = threading.Event()
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def run() -> None:
         stop = asyncio.Event()
-        told.append((asyncio.get_running_loop(), stop))
-        begun.set()
+        begun.set_result((asyncio.get_running_loop(), stop))
         await work(stop)
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-    thread.start()
-    assert begun.wait(10)
+    pool = ThreadPoolExecutor(1)
+    ended = pool.submit(lambda: asyncio.run(run()))
+    loop, stop = begun.result(PATIENCE)
 
     def end() -> None:
-        loop, stop = told[0]
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timedelta(seconds=10).total_seconds())
-        assert not thread.is_alive()
+        if not ended.done():
+            loop.call_soon_threadsafe(stop.set)
+        ended.result(PATIENCE)
+        pool.shutdown()
 
     return end

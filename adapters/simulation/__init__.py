@@ -1,0 +1,1 @@
+"""What the simulated market is made of."""
