@@ -65,7 +65,7 @@ async def _until_interrupted(seconds: float, screen: Screen) -> int:
 
 async def _demonstrate(seconds: float, screen: Screen) -> int:
     expected = rule.reference()
-    last = closing(expected[-1].date)
+    last = closing(expected[-1].day)
     speed = (last - OPENING).total_seconds() / seconds
     screen.say(f"A year of SPY in {seconds:g} seconds. Starting an instance ...")
     start = OPENING - timedelta(seconds=LEAD * speed)

@@ -1,7 +1,6 @@
 """The ledger as its HTTP API shows it, and the market's time as its answers tell it."""
 
 import asyncio
-import json
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -38,7 +37,10 @@ class MarketTime:
 
     async def until(self, instant: datetime) -> None:
         """Wait for an instant of market time."""
-        while (left := (instant - self.now()).total_seconds()) > 0:
+        while True:
+            left = (instant - self.now()).total_seconds()
+            if left <= 0:
+                return
             await asyncio.sleep(max(left / self._speed, _SHORTEST_NAP))
 
 
@@ -50,11 +52,11 @@ class Ledger:
         self.time = MarketTime(speed)
         self._wheel_id = ""
 
-    async def get(self, path: str, **query: str) -> Any:  # noqa: ANN401 - JSON
+    async def get(self, path: str, **query: str) -> Any:
         """The data of an answer. Raises httpx.HTTPStatusError."""
         return self._read(await self._client.get(path, params=query))
 
-    async def wheel(self, what: str = "", **query: str) -> Any:  # noqa: ANN401 - JSON
+    async def wheel(self, what: str = "", **query: str) -> Any:
         """The wheel, or what stands below it: /performance, /trades."""
         return await self.get(f"/wheels/{self._wheel_id}{what}", **query)
 
@@ -85,7 +87,7 @@ class Ledger:
         order = {"stock_price_at_expiry": close, "effective_at": at}
         return dict(await self._post(f"/trades/{trade_id}/expire", f"expiry-{at:%F}", order))
 
-    async def _post(self, path: str, key: str, order: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    async def _post(self, path: str, key: str, order: dict[str, Any]) -> Any:
         answer = await self._client.post(
             path,
             content=_encoder.encode({**order, "source": SOURCE}),
@@ -93,7 +95,7 @@ class Ledger:
         )
         return self._read(answer)
 
-    def _read(self, answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+    def _read(self, answer: httpx.Response) -> Any:
         if answer.is_error:
             raise httpx.HTTPStatusError(answer.text, request=answer.request, response=answer)
         said = answer.json(parse_float=Decimal)

@@ -28,7 +28,7 @@ _MULTIPLIER: Final = 100
 class Row(NamedTuple):
     """One line of the record; `delta` and `price` are None where an option expired."""
 
-    date: date
+    day: date
     event: str
     type: str
     strike: Decimal
@@ -70,7 +70,7 @@ def reference(path: Path = DATA / "reference.csv") -> list[Row]:
 
 def _row(fields: dict[str, str]) -> Row:
     return Row(
-        date=date.fromisoformat(fields["date"]),
+        day=date.fromisoformat(fields["date"]),
         event=fields["event"],
         type=fields["type"],
         strike=Decimal(fields["strike"]),

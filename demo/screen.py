@@ -52,7 +52,7 @@ class Screen:
 
     def trades(self, trades: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
         """The trades as the ledger has them, with the cash after each sale as it was told."""
-        cash = {row.date: row.cash for row in rows if row.event == "sell_put"}
+        cash = {row.day: row.cash for row in rows if row.event == "sell_put"}
         table = Table(title="SPY, 2021: puts sold")
         for name in ("sold", "strike", "expiration", "premium", "fee", "close", "net", "cash"):
             table.add_column(name, justify="right", no_wrap=True)

@@ -71,7 +71,7 @@ class Year:
         """Write down what the ledger says has happened."""
         wheel = await self._ledger.wheel()
         row = rule.Row(
-            date=chain.as_of.astimezone(NEW_YORK).date(),
+            day=chain.as_of.astimezone(NEW_YORK).date(),
             event=event,
             type=trade["direction"],
             strike=Decimal(trade["strike"]),
@@ -87,8 +87,8 @@ class Year:
 
 
 def _told(row: rule.Row) -> tuple[str, str]:
+    put = f"{rule.SYMBOL} {row.strike} put"
     if row.price is None:
         what = "expired" if row.event == "put_expired" else "assigned"
-        return what, f"{rule.SYMBOL} {row.strike} put, {rule.SYMBOL} at {row.underlying_close}"
-    text = f"{rule.SYMBOL} {row.strike} put to {row.expiration} at {row.price}"
-    return "sold", f"{text}, cash {row.cash:,}"
+        return what, f"{put}, {rule.SYMBOL} closed at {row.underlying_close:.2f}"
+    return "sold", f"{put} to {row.expiration} at {row.price}, cash {row.cash:,}"

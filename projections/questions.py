@@ -19,7 +19,7 @@ _TALLY = msgspec.json.Decoder(answers.Tally)
 _TRADE = msgspec.json.Decoder(answers.Trade)
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 
-WHEEL_SORTS = (
+WHEELS_BY = (
     "symbol",
     "state",
     "profile",
@@ -31,7 +31,7 @@ WHEEL_SORTS = (
     "created_at",
     "updated_at",
 )
-TRADE_SORTS = (
+TRADES_BY = (
     "symbol",
     "direction",
     "outcome",
@@ -45,8 +45,8 @@ TRADE_SORTS = (
     "closed_at",
     "created_at",
 )
-PORTFOLIO_SORTS = ("name", "default_capital", "is_active", "created_at", "updated_at")
-ALERT_SORTS = ("raised_at", "severity", "symbol", "rule", "status")
+PORTFOLIOS_BY = ("name", "default_capital", "is_active", "created_at", "updated_at")
+ALERTS_BY = ("raised_at", "severity", "symbol", "rule", "status")
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -130,7 +130,7 @@ def _marked(body: bytes, default: UUID | None) -> answers.Portfolio:
 
 async def all_portfolios(views: Views, part: Slice, *, is_active: bool | None) -> Found:
     """Portfolios, by name."""
-    order = ordered(part.sort, PORTFOLIO_SORTS, "name")
+    order = ordered(part.sort, PORTFOLIOS_BY, "name")
     found, total = await _page(views, "portfolios", {"is_active=?": is_active}, part, order, "body")
     default = await default_portfolio(views)
     return Found([_marked(row[0], default) for row in found], total)
@@ -155,7 +155,7 @@ async def all_wheels(views: Views, wanted: WheelFilter, part: Slice) -> Found:
         "profile=?": wanted.profile,
         "is_active=?": wanted.is_active,
     }
-    order = ordered(part.sort, WHEEL_SORTS, "symbol")
+    order = ordered(part.sort, WHEELS_BY, "symbol")
     found, total = await _page(views, "wheels", where, part, order, "body")
     return Found([msgspec.Raw(row[0]) for row in found], total)
 
@@ -212,7 +212,7 @@ async def all_trades(views: Views, wanted: TradeFilter, part: Slice, now: dateti
         "expiration_date>=?": wanted.expiring_from and wanted.expiring_from.isoformat(),
         "expiration_date<=?": wanted.expiring_to and wanted.expiring_to.isoformat(),
     }
-    order = ordered(part.sort, TRADE_SORTS, "-opened_at")
+    order = ordered(part.sort, TRADES_BY, "-opened_at")
     columns = "body, outcome, expiration_date"
     found, total = await _page(views, "trades", where, part, order, columns)
     return Found([_told(row, now) for row in found], total)
@@ -281,7 +281,7 @@ async def _bodies(views: Views, table: str, order: str, wheel_id: UUID) -> list[
 
 async def all_alerts(views: Views, where: Mapping[str, Any], part: Slice) -> Found:
     """Alerts, the newest first."""
-    order = ordered(part.sort, ALERT_SORTS, "-raised_at")
+    order = ordered(part.sort, ALERTS_BY, "-raised_at")
     conditions = {f"{field}=?": value for field, value in where.items()}
     found, total = await _page(views, "alerts", conditions, part, order, "body")
     return Found([msgspec.Raw(row[0]) for row in found], total)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Final
 
 from adapters import bus, clock, logs, nats_server, settings
@@ -15,6 +16,8 @@ from domain import subjects
 log = logging.getLogger(__name__)
 
 HEARTBEAT_EVERY: Final = 5.0
+EAGER: Final = (0.25,) * 20
+"""Pauses between the first beats: who listens may be starting at the same moment."""
 END_WITHIN: Final = 2.0
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -99,10 +102,10 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
 
 
 async def _live(context: Context) -> None:
-    """Beat at once, then steadily, and as soon as the bus is back."""
-    while True:
+    """Beat at once, often at first, then steadily, and as soon as the bus is back."""
+    for pause in chain(EAGER, repeat(HEARTBEAT_EVERY)):
         await beat(context)
-        await asyncio.sleep(HEARTBEAT_EVERY)
+        await asyncio.sleep(pause)
         await context.bus.wait_up(HEARTBEAT_EVERY)
 
 

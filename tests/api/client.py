@@ -1,4 +1,4 @@
-"""A client of the API that reads money as it was written, and a desk with a portfolio of its own."""
+"""A client of the API that reads money as it was written, and a desk of its own."""
 
 import json
 from decimal import Decimal
