@@ -136,7 +136,6 @@ class Desk:
                     raise
                 return _again(first, fingerprint)
         if position:
-            await self._nudge(position)
             await self._reached(position)
         return reply
 
@@ -165,7 +164,6 @@ class Desk:
                 continue
             self._keep(task.stream_id, after)
             position = positions[-1] if positions else 0
-            self.head = max(self.head, position)
             return _reply(asked, shown, body, position or self.head), position
         raise refusals.Stale("others keep recording first; try again")
 
@@ -208,6 +206,8 @@ class Desk:
                     done.set_exception(outcome)
                 else:
                     done.set_result(outcome)
+                    self.head = max(self.head, *outcome, 0)
+            await self._nudge(self.head)
 
 
 def _fingerprint(task: Task[Any]) -> str:

@@ -15,17 +15,14 @@ from api import desk, portfolios, tasks
 from api.envelope import Answer, Page, Reply, page_of
 from api.office import Office, When
 from domain import commands, deciding, facts
-from domain import wheel as wheels
 from projections import answers, questions
 
 InState = Annotated[str | None, QueryParameter(name="state", description="As in the answer.")]
 
 
-class WheelState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a wheel stands, what may be recorded next, and what is open."""
+class WheelState(answers.Wheel, frozen=True, kw_only=True):
+    """A wheel with what may be recorded next, and what is open."""
 
-    wheel: answers.Wheel
-    state: wheels.State
     next_moves: list[str]
     open_trades: list[answers.Trade]
 
@@ -151,8 +148,7 @@ class WheelController(Controller):
             shown = questions.decoded(await questions.wheel(views, wheel_id), answers.Wheel)
             still_open = await questions.open_trades(views, wheel_id, clocks.told_at(now))
         state = WheelState(
-            wheel=shown,
-            state=shown.state,
+            **msgspec.structs.asdict(shown),
             next_moves=_next_moves(shown, bool(still_open)),
             open_trades=still_open,
         )

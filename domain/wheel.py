@@ -49,6 +49,7 @@ class Closing(msgspec.Struct, frozen=True):
     price: Decimal | None = None
     stock_price: Decimal | None = None
     fees: Decimal = money.ZERO
+    at_expiry: bool = False
 
     def cost(self, multiplier: Decimal) -> Decimal:
         """What ending them cost: the buy-back and its fees; an assignment's belong to the stock."""
@@ -404,6 +405,7 @@ def _expired(wheel: Wheel, entry: history.Entry, fact: facts.OptionExpired) -> W
         entry.effective_at,
         trade.premium_on(fact.contracts),
         stock_price=fact.stock_price,
+        at_expiry=True,
     )
     return _ended(wheel, entry, trade, closing)
 
@@ -422,6 +424,7 @@ def _assigned(wheel: Wheel, entry: history.Entry, fact: facts.OptionAssigned) ->
         premium,
         stock_price=fact.stock_price,
         fees=fact.fees,
+        at_expiry=fact.at_expiry,
     )
     wheel = _ended(wheel, entry, trade, closing)
     amount = trade.exercise_amount(fact.contracts)

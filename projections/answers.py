@@ -248,8 +248,8 @@ def trade(story: Story, state: wheels.Trade, now: datetime, *, voided: bool = Fa
         outcome="voided" if voided else state.outcome,
         opened_at=state.opened_at,
         closed_at=last.at if last else None,
-        expired_at=last.at if last and last.outcome == "expired_worthless" else None,
-        stock_price_at_expiry=_price(last.stock_price) if last else None,
+        expired_at=last.at if last and last.at_expiry else None,
+        stock_price_at_expiry=_price(last.stock_price) if last and last.at_expiry else None,
         close_price=next(
             (_price(each.price) for each in reversed(state.closings) if each.price is not None),
             None,

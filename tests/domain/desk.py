@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from domain import calendar, commands, deciding, facts, fees, policies, ports, refusals, wheel
+from domain import calendar, commands, deciding, facts, fees, policies, ports, refusals
+from domain import wheel as wheels
 from domain.story import Story, told
 
 PORTFOLIO = UUID(int=1)
@@ -86,7 +87,7 @@ class Desk:
         return self.log.stream(self.wheel_id)
 
     @property
-    def wheel(self) -> wheel.Wheel:
+    def wheel(self) -> wheels.Wheel:
         return self.story.wheel
 
     def decides(
@@ -192,7 +193,7 @@ class Desk:
     def voids(self, trade: UUID) -> None:
         self.does(commands.VoidTrade(reason="never happened"), trade)
 
-    def trade(self, trade: UUID) -> wheel.Trade:
+    def trade(self, trade: UUID) -> wheels.Trade:
         return self.wheel.trades[trade]
 
     def income(self, policy: policies.Policy) -> list[policies.Amount]:
@@ -202,7 +203,7 @@ class Desk:
         """What each policy's books come to."""
         return {each: policies.total(self.income(each)) for each in policies.POLICIES}
 
-    def then(self, as_of: datetime, known_at: datetime | None = None) -> wheel.Wheel:
+    def then(self, as_of: datetime, known_at: datetime | None = None) -> wheels.Wheel:
         """The wheel as of an instant, as known at another."""
         return told(self.wheel_id, self.stream, as_of=as_of, known_at=known_at).wheel
 
