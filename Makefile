@@ -7,7 +7,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# More for pytest: make test ARGS="-k alerts"
+# More for pytest or the benchmarks: make test ARGS="-k alerts", make bench ARGS="--quick risk"
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -35,7 +35,7 @@ check: install ## Lint, formatting, types and architecture
 	@$(BIN)/lint-imports
 
 bench: install ## Measure speed and memory, each as a ratio within one run
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 demo: install ## Play the reference wheel on SPY in 2021 through a live system
 	@$(BIN)/python -m demo

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 from eventsourcing import persistence, sqlite
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from adapters import chain
 from domain import facts, ports, refusals
@@ -177,13 +177,25 @@ def open_store(settings: Settings) -> EventStore:
     """The event store that the settings name, made when it is not there yet."""
     if settings.event_store == "sqlite":
         return open_sqlite(settings.event_store_path)
+    return open_postgres(settings.event_store)
+
+
+def open_postgres(url: str) -> EventStore:
+    """The log in a PostgreSQL database. Processes that make it at the same moment take turns."""
     from adapters import postgres_recorder  # noqa: PLC0415  psycopg is an extra
 
-    return EventStore(postgres_recorder.opened(settings.event_store))
+    with _translated():
+        return EventStore(postgres_recorder.opened(url))
+
+
+def _busy(error: BaseException) -> bool:
+    """Whether waiting may help: a locked file is free again, a damaged one is not whole again."""
+    locked = (persistence.OperationalError, sqlite3.OperationalError)
+    return isinstance(error, refusals.Unavailable) and isinstance(error.__cause__, locked)
 
 
 @retry(
-    retry=retry_if_exception_type(refusals.Unavailable),
+    retry=retry_if_exception(_busy),
     stop=stop_after_delay(5),
     wait=wait_fixed(0.05),
     reraise=True,
@@ -404,7 +416,7 @@ def _recorded(row: persistence.Notification) -> facts.Recorded:
         return facts.decode(
             row.id, row.originator_id, row.originator_version, row.topic, bytes(row.state)
         )
-    except (msgspec.MsgspecError, KeyError) as error:
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise refusals.Unavailable(
             f"position {row.id} of the log cannot be read: {error}", position=row.id
         ) from error

@@ -23,6 +23,9 @@ _TABLES = (
 )
 
 
+_MAKING = 0x77686565
+
+
 def opened(url: str) -> PostgresRecorder:
     """Connect, and make the tables when they are not there yet."""
     given = conninfo.conninfo_to_dict(url)
@@ -46,6 +49,11 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
     def __init__(self, datastore: postgres.PostgresDatastore) -> None:
         super().__init__(datastore)
         self.sql_create_statements += [sql.SQL(statement).format() for statement in _TABLES]
+
+    def _create_table(self, curs: psycopg.Cursor[rows.DictRow]) -> None:
+        """IF NOT EXISTS alone fails for one of two that make a table at the same moment."""
+        curs.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
+        super()._create_table(curs)
 
     def _fetch_ids_after_insert_events(
         self,

@@ -121,22 +121,29 @@ class Desk:
     async def carry_out(self, task: Task[S], asked: Asked) -> Reply[Any]:
         """Decide, store, wait for the views, answer. Raises a refusals.Refusal."""
         fingerprint = _fingerprint(task)
-        if asked.key is not None:
-            before = await asyncio.to_thread(self._log.answered, asked.key)
-            if before is not None:
-                return _again(before, fingerprint)
+        if (before := await self._answered(asked)) is not None:
+            return await self._replayed(before, fingerprint)
         lock = self._locks.setdefault(task.stream_id, asyncio.Lock())
         async with lock:
             try:
                 reply, position = await self._carry_out(task, asked, fingerprint)
-            except refusals.KeyReused:
-                assert asked.key is not None
-                first = await asyncio.to_thread(self._log.answered, asked.key)
-                if first is None:
+            except refusals.Refusal:
+                # Perhaps only because it was carried out meanwhile, under the same key.
+                if (first := await self._answered(asked)) is None:
                     raise
-                return _again(first, fingerprint)
+                return await self._replayed(first, fingerprint)
         if position:
             await self._reached(position)
+        return reply
+
+    async def _answered(self, asked: Asked) -> ports.Answered | None:
+        if asked.key is None:
+            return None
+        return await asyncio.to_thread(self._log.answered, asked.key)
+
+    async def _replayed(self, first: ports.Answered, fingerprint: str) -> Reply[Any]:
+        reply = _again(first, fingerprint)
+        await self._reached(first.position)
         return reply
 
     async def _carry_out(

@@ -164,7 +164,8 @@ class PortfolioController(Controller):
         force: Annotated[bool, QueryParameter(description="Even with options open.")] = False,
     ) -> Reply[Answer[answers.Portfolio]]:
         """Put a portfolio away; nothing in it is lost."""
-        still_open = await questions.open_options(office.live, portfolio_id=portfolio_id)
+        among = questions.OpenFilter(portfolio_id=portfolio_id)
+        still_open = await questions.count_open(office.live, among)
         if still_open and not force:
             raise refusals.OutOfTurn("options are open; close them first, or force it")
         return await _carried_out(office, asked, portfolio_id, portfolios.Archive())

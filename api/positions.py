@@ -15,7 +15,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from api.envelope import Answer, Page, Reply, page_of
 from api.office import Office, When
 from domain import calendar, facts, market, money, refusals, risk
-from projections import answers, questions
+from projections import answers, questions, views
 
 STALE_AFTER = timedelta(minutes=15)
 _RANK = {"HIGH": 0, "MEDIUM": 1, "LOW": 2, None: 3}
@@ -106,10 +106,11 @@ class PositionController(Controller):
         streams = None
         if portfolio_id is not None and not clocks.is_now:
             streams = await office.streams_of(portfolio_id)
-        async with office.views(clocks, streams) as views:
-            found = await questions.open_options(views, portfolio_id=portfolio_id, symbol=symbol)
-        wanted = _Wanted(risk_level, dte_min, dte_max)
-        return _paged(office, clocks, part, found, wanted)
+        among = questions.OpenFilter(portfolio_id=portfolio_id, symbol=symbol)
+        async with office.views(clocks, streams) as source:
+            return await _paged(
+                office, clocks, part, source, among, _Wanted(risk_level, dte_min, dte_max)
+            )
 
     @get("/portfolios/{portfolio_id:uuid}/positions")
     async def positions_of_portfolio(
@@ -125,11 +126,12 @@ class PositionController(Controller):
     ) -> Reply[Page[Position]]:
         """List a portfolio's open positions, the next to expire first."""
         streams = None if clocks.is_now else await office.streams_of(portfolio_id)
-        async with office.views(clocks, streams) as views:
-            await questions.portfolio(views, portfolio_id)
-            found = await questions.open_options(views, portfolio_id=portfolio_id, symbol=symbol)
-        wanted = _Wanted(risk_level, dte_min, dte_max)
-        return _paged(office, clocks, part, found, wanted)
+        among = questions.OpenFilter(portfolio_id=portfolio_id, symbol=symbol)
+        async with office.views(clocks, streams) as source:
+            await questions.portfolio(source, portfolio_id)
+            return await _paged(
+                office, clocks, part, source, among, _Wanted(risk_level, dte_min, dte_max)
+            )
 
     @get("/wheels/{wheel_id:uuid}/position")
     async def position(
@@ -174,9 +176,9 @@ async def _of_wheel(
     office: Office, clocks: When, wheel_id: UUID
 ) -> tuple[answers.Wheel, list[Position]]:
     """A wheel and its positions, the most endangered first."""
-    async with office.views(clocks, [wheel_id]) as views:
-        wheel = questions.decoded(await questions.wheel(views, wheel_id), answers.Wheel)
-        found = await questions.open_options(views, wheel_id=wheel_id)
+    async with office.views(clocks, [wheel_id]) as source:
+        wheel = questions.decoded(await questions.wheel(source, wheel_id), answers.Wheel)
+        found = await questions.open_options(source, questions.OpenFilter(wheel_id))
     told = [_position(office, clocks, each) for each in found]
     return wheel, sorted(told, key=lambda each: (_RANK[each.risk_level], each.dte_calendar))
 
@@ -199,24 +201,27 @@ class _Wanted(msgspec.Struct, frozen=True):
         )
 
 
-def _paged(
+async def _paged(
     office: Office,
     clocks: When,
     part: questions.Slice,
-    found: list[questions.OpenOption],
+    source: views.Views,
+    among: questions.OpenFilter,
     wanted: _Wanted,
 ) -> Reply[Page[Position]]:
-    """Only the page's positions are told in full, unless all must be told to choose or to sort."""
-    first = part.offset
+    """Only the page's positions are read, unless all must be told to choose or to sort."""
     if part.sort is None and wanted == _Wanted(None, None, None):
-        page = [_position(office, clocks, each) for each in found[first : first + part.page_size]]
-        return page_of(page, len(found), part.page, part.page_size, office.clock.now())
-    told = [
-        each for each in (_position(office, clocks, one) for one in found) if wanted.holds(each)
-    ]
-    ranked = _sorted(told, part.sort)
-    page = ranked[first : first + part.page_size]
-    return page_of(page, len(told), part.page, part.page_size, office.clock.now())
+        found = await questions.open_options(source, among, part)
+        page = [_position(office, clocks, each) for each in found]
+        total = await questions.count_open(source, among)
+    else:
+        every = await questions.open_options(source, among)
+        told = [
+            each for each in (_position(office, clocks, one) for one in every) if wanted.holds(each)
+        ]
+        page = _sorted(told, part.sort)[part.offset : part.offset + part.page_size]
+        total = len(told)
+    return page_of(page, total, part.page, part.page_size, office.clock.now())
 
 
 def _sorted(told: list[Position], sort: str | None) -> list[Position]:

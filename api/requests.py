@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import Any
@@ -45,11 +46,24 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 def decoded(body: bytes, kind: Any) -> Any:
     """A struct from JSON; raises refusals.Invalid naming the field."""
     try:
-        return _decoder(kind).decode(body)
+        found = _decoder(kind).decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(body, str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise refusals.Invalid("body", None, f"must be JSON: {error}") from error
+    json.loads(body, object_pairs_hook=_meant, parse_int=str, parse_float=str)
+    return found
+
+
+def _meant(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse what JSON allows and nobody can mean: a field said twice, text with a null in it."""
+    said = set()
+    for field, value in pairs:
+        if field in said:
+            raise refusals.Invalid(field, value, "must be said once")
+        if isinstance(value, str) and "\0" in value:
+            raise refusals.Invalid(field, value, "must be text without null characters")
+        said.add(field)
 
 
 def _invalid(body: bytes, message: str) -> refusals.Invalid:

@@ -163,5 +163,5 @@ async def _counts(office: Office) -> dict[str, int]:
     for table in ("portfolios", "wheels", "trades", "alerts"):
         found = await office.live.rows(f"SELECT COUNT(*) FROM {table}")  # noqa: S608
         counts[table] = int(found[0][0])
-    counts["open_positions"] = len(await questions.open_options(office.live))
+    counts["open_positions"] = await questions.count_open(office.live, questions.OpenFilter())
     return counts

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -179,9 +179,7 @@ class Life:
         later = calendar.last_session(week.expiration + timedelta(weeks=1))
         yield self._sold(week.closes, later, contracts, rolled=sold)
 
-    def _bought_back(
-        self, at: datetime, sold: facts.OptionSold, contracts: int
-    ) -> facts.Recorded:
+    def _bought_back(self, at: datetime, sold: facts.OptionSold, contracts: int) -> facts.Recorded:
         bought = facts.OptionBoughtBack(
             **self._of_trade(sold),
             contracts=contracts,
@@ -230,21 +228,19 @@ def history(events: int, seed: int = 1) -> Iterator[facts.Recorded]:
 
 
 def _endless(random_: random.Random, wheels: int) -> Iterator[facts.Recorded]:
-    lives = []
-    for n in range(wheels):
-        if n % WHEELS_OF_ONE == 0:
-            portfolio_id = UUID(int=random_.getrandbits(128), version=4)
-            yield _portfolio(portfolio_id, n // WHEELS_OF_ONE)
-        symbol = f"W{(n * 7 + n // WHEELS_OF_ONE) % SYMBOLS:03d}"
-        lives.append(Life(random_, portfolio_id, symbol))
-        yield lives[-1].begins()
-    number = 0
-    while True:
-        week = Week.number(number)
+    portfolios = [
+        UUID(int=random_.getrandbits(128), version=4) for _ in range(-(-wheels // WHEELS_OF_ONE))
+    ]
+    lives = [
+        Life(random_, portfolios[n // WHEELS_OF_ONE], f"W{n * 7 % SYMBOLS:03d}")
+        for n in range(wheels)
+    ]
+    yield from map(_portfolio, portfolios, count(1))
+    yield from (life.begins() for life in lives)
+    for week in map(Week.number, count()):
         for day in (Life.first, Life.middle, Life.last):
             for life in lives:
                 yield from day(life, week)
-        number += 1
 
 
 def _portfolio(portfolio_id: UUID, n: int) -> facts.Recorded:
@@ -258,7 +254,7 @@ def write(
     log: EventStore,
     events: int,
     seed: int = 1,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Append so many facts to an empty log, many to a commit."""
     facts_, done = history(events, seed), 0

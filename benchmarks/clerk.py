@@ -27,9 +27,7 @@ class Clerk:
         portfolio_id = uuid4()
         order = commands.OpenPortfolio(name=name)
         empty = portfolio.Portfolio(portfolio_id)
-        self._log.append(
-            portfolio.decide(empty, order, now=clock.SYSTEM.now(), command_id=uuid4())
-        )
+        self._log.append(portfolio.decide(empty, order, now=clock.SYSTEM.now(), command_id=uuid4()))
         return portfolio_id
 
     def start_wheel(self, portfolio_id: UUID, symbol: str) -> UUID:

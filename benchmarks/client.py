@@ -31,7 +31,7 @@ class Line(asyncio.Protocol):
         self._length = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +59,7 @@ class Line(asyncio.Protocol):
         return await self._asked(head.encode() + body)
 
     async def _asked(self, request: bytes) -> bytes:
-        assert self._transport is not None  # noqa: S101 - for the type checker
+        assert self._transport is not None
         self._got, self._length = b"", 0
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)

@@ -30,9 +30,7 @@ def measure(place: Path, sizes: Sizes) -> Iterator[Line]:
             clerk.buy_back(wheel_id, clerk.sell_put(wheel_id, _STRIKE))
             return 2
 
-        value, yardstick = raw.beside_commits(
-            place, sizes.spell, lambda: rate(two, sizes.spell)
-        )
+        value, yardstick = raw.beside_commits(place, sizes.spell, lambda: rate(two, sizes.spell))
     yield Line(
         key="commands.in_process",
         name="durable commands, in process",

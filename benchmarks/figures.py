@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -53,7 +53,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     large: int = 1_000_000
     positions: int = 1_000
     commands: int = 50
-    reads: int = 50
+    reads: int = 100
     quotes: int = 250
     quote_rate: int = 20
     repeats: int = 3
@@ -88,3 +88,23 @@ def percentile(values: Sequence[float], percent: float) -> float:
     ranked = sorted(values)
     place = -(-len(ranked) * percent // 100)
     return ranked[max(int(place) - 1, 0)]
+
+
+def latencies(
+    key: str, name: str, taken: Sequence[float], bare: Sequence[float], *, within: float | None
+) -> Iterator[Line]:
+    """The median and the 99th percentile of some seconds, in milliseconds.
+
+    `bare` is what the yardstick took; `within` is the aim for the 99th percentile.
+    """
+    for percent, limit in ((50, None), (99, within)):
+        value = percentile(taken, percent) * 1e3
+        yield Line(
+            key=f"{key}.p{percent}",
+            name=f"{name}, p{percent}",
+            value=value,
+            unit="ms",
+            better="less",
+            yardstick=Yardstick("the same, bare", percentile(bare, percent) * 1e3),
+            aim=None if limit is None else Aim(f"under {limit:.0f} ms", value < limit),
+        )

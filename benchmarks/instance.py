@@ -109,6 +109,16 @@ def _health(port: int) -> str:
         return "no answer"
 
 
+def settle(port: int, quiet: float = 1.0, within: float = 30.0) -> None:
+    """Wait until everything has caught up, and nothing new has been recorded for a moment."""
+    head, since, end = -1, Now(), Now() + within
+    while Now() < min(since + quiet, end):
+        parts = health(port)["parts"]
+        if parts["event_store"]["position"] != head or parts["views"]["lag"]:
+            head, since = parts["event_store"]["position"], Now()
+        time.sleep(_LOOK_EVERY * 5)
+
+
 def health(port: int) -> dict[str, Any]:
     """What the instance says of itself."""
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

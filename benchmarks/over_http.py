@@ -27,6 +27,7 @@ def measure(place: Path, sizes: Sizes) -> Iterator[Line]:
     wheels = _wheels(data_dir)
     with instance.running(data_dir) as running:
         for count in CLIENTS:
+            instance.settle(running.api_port)
             yield _line(place, sizes, running.api_port, wheels, count)
 
 

@@ -64,17 +64,17 @@ def python_start() -> float:
 
 
 def _nothing() -> None:
-    subprocess.run([sys.executable, "-c", ""], check=True)  # noqa: S603 - Python itself
+    subprocess.run([sys.executable, "-c", ""], check=True)
 
 
 def python_memory() -> float:
     """Megabytes resident of a Python process that does nothing."""
-    with subprocess.Popen(  # noqa: S603 - Python itself
+    with subprocess.Popen(
         [sys.executable, "-c", "print(flush=True); input()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as idle:
-        assert idle.stdout is not None  # noqa: S101 - for the type checker
+        assert idle.stdout is not None
         idle.stdout.readline()
         resident: int = psutil.Process(idle.pid).memory_info().rss
         idle.kill()

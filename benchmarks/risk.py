@@ -40,7 +40,7 @@ def _of_book(options: list[risk.OpenOption], today: date, seconds: float) -> Ite
     exact = Yardstick("exact rule in a loop/s", rate(exactly, seconds))
     for key, name, act in (
         ("evaluate", "risk evaluations", at_once),
-        ("judge", "the same with every alert rule", judged),
+        ("judge", "with every alert rule", judged),
     ):
         yield Line(
             key=f"risk.{key}.{size}",

@@ -1,4 +1,7 @@
-"""A load of commands over HTTP: puts sold and bought back in turn, on one wheel after another."""
+"""A load of commands over HTTP: puts sold and bought back in turn, on one wheel after another.
+
+Their strike is so far from any price that no alert is raised: alerts are measured elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from uuid import UUID
 
 import msgspec
 
-from benchmarks.client import CREATED, Line
 from benchmarks.clerk import far_away
+from benchmarks.client import CREATED, Line
 from benchmarks.figures import Now
 
-_BUY_BACK: Final = b'{"price_per_share": 0.5}'
+_BUY_BACK: Final = b'{"price_per_share": 0.05}'
 
 
 class Trader:
@@ -24,10 +27,10 @@ class Trader:
         self._sale = msgspec.json.encode(
             {
                 "direction": "put",
-                "strike": 90,
+                "strike": 1,
                 "expiration_date": far_away(),
                 "contracts": 1,
-                "premium_per_share": 1.25,
+                "premium_per_share": 0.15,
             }
         )
         self._open: dict[UUID, str] = {}

@@ -13,14 +13,17 @@ from rich.table import Table
 from demo.rule import Row
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
+WIDTH: Final = 80
+"""Of the tables, where there is no terminal that has one."""
 _COLOURS: Final = {"HIGH": "red", "MEDIUM": "yellow", "LOW": "green"}
 
 
 class Screen:
     """A terminal, or a file that is read later: then without a bar and without colours."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+        self._wide = Console(width=None if self.console.is_terminal else WIDTH, highlight=False)
 
     def say(self, text: str) -> None:
         self.console.print(text)
@@ -53,8 +56,8 @@ class Screen:
     def trades(self, trades: Sequence[dict[str, Any]], rows: Sequence[Row]) -> None:
         """The trades as the ledger has them, with the cash after each sale as it was told."""
         cash = {row.day: row.cash for row in rows if row.event == "sell_put"}
-        table = Table(title="SPY, 2021: puts sold")
-        for name in ("sold", "strike", "expiration", "premium", "fee", "close", "net", "cash"):
+        table = Table(title="SPY, 2021: puts sold", box=None, pad_edge=False, collapse_padding=True)
+        for name in ("sold", "strike", "expiration", "premium", "close", "net", "cash"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("outcome", no_wrap=True)
         for each in trades:
@@ -64,13 +67,12 @@ class Screen:
                 str(each["strike"]),
                 each["expiration_date"],
                 str(each["premium_per_share"]),
-                str(each["fees"]),
                 str(each["stock_price_at_expiry"] or ""),
                 str(each["net_premium"]),
                 f"{cash[sold]:,}",
                 each["outcome"],
             )
-        Console(width=None if self.console.is_terminal else 110, highlight=False).print(table)
+        self._wide.print(table)
 
     def statement(self, lines: Sequence[tuple[str, str]]) -> None:
         """The final figures."""
@@ -79,7 +81,7 @@ class Screen:
         table.add_column(overflow="fold")
         for name, value in lines:
             table.add_row(name, value)
-        Console(width=None if self.console.is_terminal else 110, highlight=False).print(table)
+        self._wide.print(table)
 
 
 class Bar:

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     if arguments != ["rebuild"]:
         Console(stderr=True).print("usage: python -m projections rebuild")
         return 2
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     try:
         chosen = settings.load(os.environ)
     except settings.Misconfigured as error:

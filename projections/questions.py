@@ -227,8 +227,10 @@ def _from(day: date | None) -> str | None:
 
 
 def _to(day: date | None) -> str | None:
-    """The last instant of a New York day."""
-    return None if day is None else calendar.day_end(day).isoformat(timespec="microseconds")
+    """The last instant of a New York day; the last day of all bounds nothing."""
+    if day is None or day == date.max:
+        return None
+    return calendar.day_end(day).isoformat(timespec="microseconds")
 
 
 def _told(row: Row, now: datetime) -> Any:
@@ -302,27 +304,45 @@ class OpenOption(msgspec.Struct, frozen=True):
     premium: Decimal
 
 
+class OpenFilter(msgspec.Struct, frozen=True):
+    """Which open options are asked for."""
+
+    wheel_id: UUID | None = None
+    portfolio_id: UUID | None = None
+    symbol: str | None = None
+
+    @property
+    def clause(self) -> tuple[str, list[Any]]:
+        """The condition and its parameters."""
+        where = {
+            "wheel_id=?": self.wheel_id and self.wheel_id.hex,
+            "portfolio_id=?": self.portfolio_id and self.portfolio_id.hex,
+            "symbol=?": self.symbol and self.symbol.upper(),
+        }
+        present = {condition: value for condition, value in where.items() if value is not None}
+        return " AND ".join(present) or "1", list(present.values())
+
+
 async def open_options(
-    views: Views,
-    *,
-    wheel_id: UUID | None = None,
-    portfolio_id: UUID | None = None,
-    symbol: str | None = None,
+    views: Views, wanted: OpenFilter, part: Slice | None = None
 ) -> list[OpenOption]:
-    """Open options, the next to expire first."""
-    where = {
-        "wheel_id=?": wheel_id and wheel_id.hex,
-        "portfolio_id=?": portfolio_id and portfolio_id.hex,
-        "symbol=?": symbol and symbol.upper(),
-    }
-    present = {condition: value for condition, value in where.items() if value is not None}
+    """Open options, the next to expire first: all, or a part of them."""
+    clause, values = wanted.clause
+    limit, offset = (part.page_size, part.offset) if part else (-1, 0)
     found = await views.rows(
         "SELECT trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, "  # noqa: S608
-        "expiration_date, contracts, premium FROM open_options "
-        f"WHERE {' AND '.join(present) or '1'} ORDER BY expiration_date, trade_id",
-        list(present.values()),
+        f"expiration_date, contracts, premium FROM open_options WHERE {clause} "
+        "ORDER BY expiration_date, trade_id LIMIT ? OFFSET ?",
+        [*values, limit, offset],
     )
     return [_open_option(row) for row in found]
+
+
+async def count_open(views: Views, wanted: OpenFilter) -> int:
+    """How many options are open."""
+    clause, values = wanted.clause
+    found = await views.rows(f"SELECT COUNT(*) FROM open_options WHERE {clause}", values)  # noqa: S608
+    return int(found[0][0])
 
 
 def _open_option(row: Row) -> OpenOption:

@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS open_options (
   position INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
+CREATE INDEX IF NOT EXISTS open_options_by_expiration ON open_options (expiration_date, trade_id);
 CREATE TABLE IF NOT EXISTS income (
   wheel_id TEXT NOT NULL, policy TEXT NOT NULL, date TEXT NOT NULL, kind TEXT NOT NULL,
   portfolio_id TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (wheel_id, policy, date, kind)

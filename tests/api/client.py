@@ -59,7 +59,11 @@ class Client:
         content = body if body is None or isinstance(body, bytes) else ENCODER.encode(body)
         known = {} if content is None else {"Content-Type": "application/json"}
         answered = self.http.request(
-            method, _whole(path), content=content, headers=known | (headers or {}), params=query or None
+            method,
+            _whole(path),
+            content=content,
+            headers=known | (headers or {}),
+            params=query or None,
         )
         return Reply(answered.status_code, answered.headers, _read(answered.content))
 

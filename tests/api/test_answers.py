@@ -11,26 +11,94 @@ from tests.api.client import Client, Desk
 
 D = Decimal
 UTC_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-TRADE_FIELDS = """
-    id wheel_id portfolio_id symbol direction strike expiration_date contracts open_contracts
-    multiplier premium_per_share total_premium fees outcome opened_at closed_at expired_at
-    stock_price_at_expiry close_price net_premium closings rolled_from rolled_to evidence_missing
-    notes created_at version
-""".split()
-WHEEL_FIELDS = """
-    id portfolio_id symbol state shares capital_allocated cash collateral_in_use cost_basis
-    adjusted_cost_basis starting_direction profile collateral is_active created_at updated_at
-    version
-""".split()
-SUMMARY_FIELDS = """
-    total_wheels active_wheels open_positions capital_allocated collateral_in_use cash
-    premium_collected wins losses win_rate realized_pnl unrealized_pnl total_pnl
-""".split()
-POSITION_FIELDS = """
-    wheel_id trade_id symbol state direction current_price strike expiration dte_calendar
-    dte_trading moneyness risk_level risk_icon premium_collected option_mid delta probability_itm
-    extrinsic unrealized_pnl price_as_of price_source price_state last_updated
-""".split()
+TRADE_FIELDS = [
+    "id",
+    "wheel_id",
+    "portfolio_id",
+    "symbol",
+    "direction",
+    "strike",
+    "expiration_date",
+    "contracts",
+    "open_contracts",
+    "multiplier",
+    "premium_per_share",
+    "total_premium",
+    "fees",
+    "outcome",
+    "opened_at",
+    "closed_at",
+    "expired_at",
+    "stock_price_at_expiry",
+    "close_price",
+    "net_premium",
+    "closings",
+    "rolled_from",
+    "rolled_to",
+    "evidence_missing",
+    "notes",
+    "created_at",
+    "version",
+]
+WHEEL_FIELDS = [
+    "id",
+    "portfolio_id",
+    "symbol",
+    "state",
+    "shares",
+    "capital_allocated",
+    "cash",
+    "collateral_in_use",
+    "cost_basis",
+    "adjusted_cost_basis",
+    "starting_direction",
+    "profile",
+    "collateral",
+    "is_active",
+    "created_at",
+    "updated_at",
+    "version",
+]
+SUMMARY_FIELDS = [
+    "total_wheels",
+    "active_wheels",
+    "open_positions",
+    "capital_allocated",
+    "collateral_in_use",
+    "cash",
+    "premium_collected",
+    "wins",
+    "losses",
+    "win_rate",
+    "realized_pnl",
+    "unrealized_pnl",
+    "total_pnl",
+]
+POSITION_FIELDS = [
+    "wheel_id",
+    "trade_id",
+    "symbol",
+    "state",
+    "direction",
+    "current_price",
+    "strike",
+    "expiration",
+    "dte_calendar",
+    "dte_trading",
+    "moneyness",
+    "risk_level",
+    "risk_icon",
+    "premium_collected",
+    "option_mid",
+    "delta",
+    "probability_itm",
+    "extrinsic",
+    "unrealized_pnl",
+    "price_as_of",
+    "price_source",
+    "price_state",
+    "last_updated",
+]
 LISTS = ("/portfolios", "/wheels", "/trades", "/positions/open", "/alerts")
 READS = (
     "/portfolios/{portfolio}",
@@ -172,7 +240,7 @@ def test_a_request_id_comes_back(client: Client) -> None:
 @pytest.mark.parametrize("worthless", ["", "with blank", "x" * 129, "t\tab"])
 def test_a_request_id_that_cannot_be_meant_is_replaced(client: Client, worthless: str) -> None:
     asked = client.ask("GET", "/wheels", headers={"X-Request-ID": worthless})
-    assert UUID(asked.headers["x-request-id"])
+    assert UUID(asked.headers["x-request-id"]).hex == asked.headers["x-request-id"]
 
 
 def test_what_is_made_is_answered_with_its_place(client: Client, desk: Desk) -> None:
@@ -289,9 +357,9 @@ def test_health_is_told_in_parts(client: Client) -> None:
         parts
     )
     assert parts["event_store"]["status"] == parts["bus"]["status"] == "healthy"
-    assert parts["risk"] == {"status": "degraded", "reason": "no heartbeat yet"} | {
-        key: None for key in ("position", "lag", "last_heartbeat", "quotes")
-    }
+    assert parts["risk"] == {"status": "degraded", "reason": "no heartbeat yet"} | dict.fromkeys(
+        ("position", "lag", "last_heartbeat", "quotes")
+    )
 
 
 def test_the_schema_describes_every_operation(client: Client) -> None:

@@ -78,8 +78,21 @@ class Life:
 
     def step(self) -> None:
         act: Callable[[], Any] = self.random.choice(
-            [self.sell, self.sell, self.sell, self.end, self.end, self.roll, self.correct]
-            + [self.void, self.note, self.shares, self.dividend, self.split, self.configure]
+            [
+                self.sell,
+                self.sell,
+                self.sell,
+                self.end,
+                self.end,
+                self.roll,
+                self.correct,
+                self.void,
+                self.note,
+                self.shares,
+                self.dividend,
+                self.split,
+                self.configure,
+            ]
         )
         answered = act()
         assert answered is None or answered.status in (200, 201, 409), answered.body

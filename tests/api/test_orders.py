@@ -7,14 +7,30 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.client import Client, Desk
+from tests.api.client import ENCODER, Client, Desk
 from tests.api.house import House
 
 D = Decimal
-KINDS = """
-    portfolio rename away default wheel configure archive sell close assign expire roll note correct
-    void shares dividend split
-""".split()
+KINDS = [
+    "portfolio",
+    "rename",
+    "away",
+    "default",
+    "wheel",
+    "configure",
+    "archive",
+    "sell",
+    "close",
+    "assign",
+    "expire",
+    "roll",
+    "note",
+    "correct",
+    "void",
+    "shares",
+    "dividend",
+    "split",
+]
 
 
 def key() -> dict[str, str]:
@@ -93,9 +109,9 @@ def test_every_kind_of_order_takes_a_key(client: Client, desk: Desk, what: str) 
 @pytest.mark.parametrize("bad", ["", "with blank", "x" * 201, "caf\u00e9", "a\tb"])
 def test_a_key_that_cannot_be_meant_is_refused(client: Client, desk: Desk, bad: str) -> None:
     path = f"/wheels/{desk.wheel()}/trades"
-    headers = {"Content-Type": "application/json", "Idempotency-Key": bad}
-    raw = [(name, value.encode("latin-1")) for name, value in headers.items()]
-    refused = client.http.post(f"/api/v1{path}", content=b"{}", headers=raw)
+    raw = {b"Content-Type": b"application/json", b"Idempotency-Key": bad.encode("latin-1")}
+    body = ENCODER.encode(desk.sale())
+    refused = client.http.post(f"/api/v1{path}", content=body, headers=raw)
     assert refused.status_code == 400
     assert refused.json()["error"]["details"]["field"] == "Idempotency-Key"
 

@@ -10,7 +10,7 @@ PATIENCE = 20.0
 EVERY = 0.02
 
 
-def until(condition: Callable[[], T], within: float = PATIENCE) -> T:
+def until(condition: Callable[[], T | None], within: float = PATIENCE) -> T:
     """What the condition answers once that is true."""
     deadline = time.monotonic() + within
     while not (answer := condition()):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
@@ -165,3 +165,22 @@ async def test_a_bus_that_comes_late_or_comes_back_gets_every_quote(
         server.stop()
         server.start()
         assert await running.next() == "SPY 102"
+
+
+AT_THE_BELL = datetime(2021, 1, 4, 20, 59, tzinfo=UTC)
+AFTER_THE_BELL = datetime(2021, 1, 4, 21, 1, tzinfo=UTC)
+IN_THE_NIGHT = datetime(2021, 1, 5, 4, 0, tzinfo=UTC)
+
+
+async def test_the_closing_price_is_asked_for_once_after_the_close() -> None:
+    rounds = prices.Rounds(every=0.0)
+    rounds.begin(0, AT_THE_BELL)
+    assert rounds.turn(0, AFTER_THE_BELL) == "whole"
+    rounds.begin(0, AFTER_THE_BELL)
+    assert rounds.turn(0, IN_THE_NIGHT) == "failing"
+
+
+async def test_a_session_that_passes_between_two_looks_is_news() -> None:
+    rounds = prices.Rounds(every=0.0)
+    rounds.begin(0, IN_THE_NIGHT)
+    assert rounds.turn(0, IN_THE_NIGHT + timedelta(days=1)) == "whole"

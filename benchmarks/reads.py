@@ -1,0 +1,79 @@
+"""How late answers to questions are while commands come in at a steady pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import cycle
+from typing import Final
+
+from msgspec.structs import replace
+
+from benchmarks import client, echo
+from benchmarks.figures import Line, Sizes, latencies
+from benchmarks.instance import Instance
+from benchmarks.positions import Watched
+from benchmarks.trading import Trader, paced
+
+WITHIN: Final = 20.0
+"""Milliseconds."""
+LINES: Final = 16
+_WARM_UP: Final = 1.0
+POSITIONS: Final = "/api/v1/positions/open"
+
+
+async def measured(running: Instance, watched: Watched, sizes: Sizes) -> list[Line]:
+    """One question after the other, each for a while, all under the same load."""
+    wheels = cycle(f"/api/v1/wheels/{wheel}" for wheel in watched.held)
+    questions: tuple[tuple[str, str, Callable[[], str]], ...] = (
+        ("wheel", "GET wheel", lambda: next(wheels)),
+        ("positions", "GET positions", lambda: POSITIONS),
+        ("positions_500", "GET positions, 500 to a page", lambda: f"{POSITIONS}?page_size=500"),
+    )
+    await _under_load(running, watched, replace(sizes, spell=_WARM_UP), lambda: POSITIONS)
+    found, orders, echoes = list[Line](), list[float](), list[float]()
+    for key, name, path in questions:
+        taken, ordered, bare = await _under_load(running, watched, sizes, path)
+        found += latencies(f"reads.{key}", name, taken, bare, within=WITHIN)
+        orders += ordered
+        echoes += bare
+    return [
+        *found,
+        *latencies("reads.command", "command beside these", orders, echoes, within=None),
+    ]
+
+
+async def _under_load(
+    running: Instance, watched: Watched, sizes: Sizes, path: Callable[[], str]
+) -> tuple[list[float], list[float], list[float]]:
+    """Seconds of every read, of every command, and of bare answers at the same pace."""
+    trader = Trader(watched.traded)
+    with echo.serving() as bare_port:
+        async with (
+            client.lines(running.api_port, LINES) as reading,
+            client.lines(running.api_port, LINES) as trading,
+            client.lines(bare_port, LINES) as echoing,
+        ):
+            readers, traders, echoes = map(client.Lines, (reading, trading, echoing))
+            taken, ordered, bare = await asyncio.gather(
+                paced(_asks(readers, path), sizes.reads, sizes.spell),
+                paced(_trades(traders, trader), sizes.commands, sizes.spell),
+                paced(_asks(echoes, lambda: "/"), sizes.reads, sizes.spell),
+            )
+    return taken, ordered, bare
+
+
+def _asks(lines: client.Lines, path: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+    async def ask() -> None:
+        async with lines.one() as line:
+            await line.get(path())
+
+    return ask
+
+
+def _trades(lines: client.Lines, trader: Trader) -> Callable[[], Awaitable[None]]:
+    async def trade() -> None:
+        async with lines.one() as line:
+            await trader.next(line)
+
+    return trade
