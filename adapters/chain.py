@@ -11,11 +11,11 @@ GENESIS = bytes(32)
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A stored row, as it is hashed: a text that is no UTF-8 stands for its very bytes."""
+    """A stored row as it is hashed, its columns as they are written, if not as they should be."""
 
     position: int
     stream: str
-    version: int
+    version: str
     name: str
     state: bytes
 

@@ -304,13 +304,13 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
         """The rows byte for byte, whatever stands in them."""
         with self.datastore.transaction(commit=False) as c:
             c.execute(
-                "SELECT rowid, CAST(originator_id AS BLOB), originator_version, "
+                "SELECT rowid, CAST(originator_id AS BLOB), CAST(originator_version AS BLOB), "
                 "CAST(topic AS BLOB), CAST(state AS BLOB) "
                 "FROM stored_events WHERE rowid<=? ORDER BY rowid",
                 (until,),
             )
             for position, stream, version, name, state in c.sqlite_cursor:
-                yield chain.Row(position, _raw(stream), version, _raw(name), state)
+                yield chain.Row(position, _raw(stream), _raw(version), _raw(name), state)
 
     def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]:
         with self.datastore.transaction(commit=False) as c:
@@ -319,8 +319,7 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
                 "ORDER BY position",
                 (until,),
             )
-            for position, stored in c.sqlite_cursor:
-                yield position, stored
+            yield from map(tuple, c.sqlite_cursor)
 
     def select_answer(self, key: str) -> tuple[Any, ...] | None:
         with self.datastore.transaction(commit=False) as c:
@@ -370,7 +369,7 @@ def chain_on(
             chain.Row(
                 position,
                 event.originator_id.hex,
-                event.originator_version,
+                str(event.originator_version),
                 event.topic,
                 event.state,
             ),

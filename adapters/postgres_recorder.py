@@ -141,7 +141,7 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
         ):
             assert isinstance(row.originator_id, UUID)
             yield chain.Row(
-                row.id, row.originator_id.hex, row.originator_version, row.topic, row.state
+                row.id, row.originator_id.hex, str(row.originator_version), row.topic, row.state
             )
 
     def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]:

@@ -53,7 +53,7 @@ def _verdict(log: event_store.EventStore, console: Console) -> chain.Verdict:
     verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
     try:
         head = log.head()
-        with Progress(console=console, transient=True) as bar:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("facts", total=head or 1)
             for verdict in log.verify():
                 if verdict.checked % 1_000 == 0:

@@ -103,6 +103,11 @@ class Office:
         """The streams that a question about a portfolio needs."""
         return [portfolio_id, *await questions.wheels_of(self.live, portfolio_id)]
 
+    async def portfolios(self) -> list[UUID]:
+        """The streams that tell which portfolio is the default one."""
+        found = await self.live.rows("SELECT id FROM portfolios")
+        return [facts.SETTINGS_STREAM, *(UUID(row[0]) for row in found)]
+
     def remember(self, recorded: Iterable[facts.Recorded]) -> None:
         """Know at once which wheel a new trade belongs to, however far behind the views are."""
         for each in recorded:

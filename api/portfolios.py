@@ -141,7 +141,8 @@ class PortfolioController(Controller):
         portfolio_id: FromPath[UUID],
     ) -> Reply[Answer[answers.Portfolio]]:
         """One portfolio."""
-        async with office.views(clocks, [portfolio_id, facts.SETTINGS_STREAM]) as views:
+        streams = None if clocks.is_now else await office.portfolios()
+        async with office.views(clocks, streams) as views:
             return _tagged(await questions.portfolio(views, portfolio_id), office)
 
     @put("/{portfolio_id:uuid}")

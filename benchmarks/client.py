@@ -20,7 +20,7 @@ class Unexpected(Exception):
     """An answer that the measurement has not reckoned with."""
 
 
-class Line(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, host: str) -> None:
@@ -79,34 +79,34 @@ def _length(got: bytes) -> int:
     return end + len(_HEAD_ENDS) + int(rest.partition(b"\r\n")[0])
 
 
-class Lines:
+class Pool:
     """Connections for whoever needs one."""
 
-    def __init__(self, lines: list[Line]) -> None:
-        self._free: asyncio.Queue[Line] = asyncio.Queue()
-        for each in lines:
+    def __init__(self, connections: list[Connection]) -> None:
+        self._free: asyncio.Queue[Connection] = asyncio.Queue()
+        for each in connections:
             self._free.put_nowait(each)
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[Line]:
+    async def one(self) -> AsyncIterator[Connection]:
         """A connection of one's own as long as the block lasts."""
-        line = await self._free.get()
-        yield line
-        self._free.put_nowait(line)
+        connection = await self._free.get()
+        yield connection
+        self._free.put_nowait(connection)
 
 
 @asynccontextmanager
-async def lines(port: int, count: int) -> AsyncIterator[list[Line]]:
+async def connections(port: int, count: int) -> AsyncIterator[list[Connection]]:
     """So many connections to a port of this machine."""
     loop = asyncio.get_running_loop()
     transports, opened = [], []
     try:
         for _ in range(count):
-            transport, line = await loop.create_connection(
-                lambda: Line(f"127.0.0.1:{port}"), "127.0.0.1", port
+            transport, connection = await loop.create_connection(
+                lambda: Connection(f"127.0.0.1:{port}"), "127.0.0.1", port
             )
             transports.append(transport)
-            opened.append(line)
+            opened.append(connection)
         yield opened
     finally:
         for transport in transports:

@@ -62,13 +62,13 @@ def _wheels(data_dir: Path) -> list[UUID]:
 
 async def _rate(port: int, wheels: list[UUID], count: int, seconds: float) -> float:
     """Commands a second; every client has wheels of its own."""
-    async with client.lines(port, count) as lines:
+    async with client.connections(port, count) as opened:
 
-        async def trade(line: client.Line, own: list[UUID]) -> int:
+        async def trade(connection: client.Connection, own: list[UUID]) -> int:
             trader = Trader(own)
-            return await as_fast_as_possible(lambda: trader.next(line), seconds)
+            return await as_fast_as_possible(lambda: trader.next(connection), seconds)
 
         done = await asyncio.gather(
-            *(trade(line, wheels[n::count]) for n, line in enumerate(lines))
+            *(trade(each, wheels[n::count]) for n, each in enumerate(opened))
         )
     return sum(done) / seconds

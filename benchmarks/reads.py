@@ -17,7 +17,7 @@ from benchmarks.trading import Trader, paced
 
 WITHIN: Final = 20.0
 """Milliseconds."""
-LINES: Final = 16
+CONNECTIONS: Final = 16
 _WARM_UP: Final = 1.0
 POSITIONS: Final = "/api/v1/positions/open"
 
@@ -50,11 +50,11 @@ async def _under_load(
     trader = Trader(watched.traded)
     with echo.serving() as bare_port:
         async with (
-            client.lines(running.api_port, LINES) as reading,
-            client.lines(running.api_port, LINES) as trading,
-            client.lines(bare_port, LINES) as echoing,
+            client.connections(running.api_port, CONNECTIONS) as reading,
+            client.connections(running.api_port, CONNECTIONS) as trading,
+            client.connections(bare_port, CONNECTIONS) as echoing,
         ):
-            readers, traders, echoes = map(client.Lines, (reading, trading, echoing))
+            readers, traders, echoes = map(client.Pool, (reading, trading, echoing))
             taken, ordered, bare = await asyncio.gather(
                 paced(_asks(readers, path), sizes.reads, sizes.spell),
                 paced(_trades(traders, trader), sizes.commands, sizes.spell),
@@ -63,17 +63,17 @@ async def _under_load(
     return taken, ordered, bare
 
 
-def _asks(lines: client.Lines, path: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+def _asks(pool: client.Pool, path: Callable[[], str]) -> Callable[[], Awaitable[None]]:
     async def ask() -> None:
-        async with lines.one() as line:
-            await line.get(path())
+        async with pool.one() as connection:
+            await connection.get(path())
 
     return ask
 
 
-def _trades(lines: client.Lines, trader: Trader) -> Callable[[], Awaitable[None]]:
+def _trades(pool: client.Pool, trader: Trader) -> Callable[[], Awaitable[None]]:
     async def trade() -> None:
-        async with lines.one() as line:
-            await trader.next(line)
+        async with pool.one() as connection:
+            await trader.next(connection)
 
     return trade

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from benchmarks.clerk import far_away
-from benchmarks.client import CREATED, Line
+from benchmarks.client import CREATED, Connection
 from benchmarks.figures import Now
 
 _BUY_BACK: Final = b'{"price_per_share": 0.05}'
@@ -37,15 +37,15 @@ class Trader:
         self._locks = {wheel: asyncio.Lock() for wheel in wheels}
         self._turns = cycle(wheels)
 
-    async def next(self, line: Line) -> None:
+    async def next(self, connection: Connection) -> None:
         """One command on the wheel whose turn it is."""
         wheel = next(self._turns)
         async with self._locks[wheel]:
             trade = self._open.pop(wheel, None)
             if trade is not None:
-                await line.post(f"/api/v1/trades/{trade}/close", _BUY_BACK)
+                await connection.post(f"/api/v1/trades/{trade}/close", _BUY_BACK)
             else:
-                answer = await line.post(f"/api/v1/wheels/{wheel}/trades", self._sale)
+                answer = await connection.post(f"/api/v1/wheels/{wheel}/trades", self._sale)
                 self._open[wheel] = CREATED.decode(answer).data.id
 
 

@@ -76,6 +76,8 @@ class Live:
         if held is not None:
             self._open.pop(held, None)
             await held.close()
+        if not path.exists():
+            raise sqlite3.OperationalError("there are none yet")
         opened = await aiosqlite.connect(tables.uri(path), uri=True)
         self._open[opened] = path
         return opened

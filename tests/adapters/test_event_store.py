@@ -254,9 +254,7 @@ def test_a_reader_misses_nothing_of_what_two_threads_write(log: EventStore, addr
     assert verdict(log).checked == 60
 
 
-def test_a_reader_misses_nothing_of_what_two_processes_write(
-    log: EventStore, address: str
-) -> None:
+def test_a_reader_misses_nothing_of_what_two_processes_write(log: EventStore, address: str) -> None:
     spawned = multiprocessing.get_context("spawn")
     writers = [
         spawned.Process(target=logs.write, args=(address, stream, 30)) for stream in (ONE, TWO)

@@ -1,13 +1,15 @@
 """What cannot be meant: the documented error, never a fault of ours, and nothing recorded."""
 
 import json
+import socket
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.api.client import Client, Desk, Reply
+from tests.api.client import ENCODER, Client, Desk, Reply
+from tests.api.house import House
 
 Body = bytes | dict[str, Any]
 
@@ -350,6 +352,20 @@ def test_an_order_on_what_is_not_known_is_not_found(
         said = desk.sale()
     asked = path.format(unknown)
     assert refuses(client, lambda: client.ask(method, asked, said), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("key", [b"a\rX-Evil: 1", b"a\x00b", b"a\nX-Evil: 1\r\nIf-Match: x"])
+def test_a_header_that_breaks_out_of_its_line_is_no_order(
+    house: House, client: Client, desk: Desk, key: bytes
+) -> None:
+    body, before = ENCODER.encode(desk.sale()), client.head()
+    path = f"/api/v1/wheels/{desk.wheel()}/trades".encode()
+    head = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" % path
+    said = head + b"Content-Length: %d\r\nIdempotency-Key: %b\r\n\r\n" % (len(body), key) + body
+    with socket.create_connection(("127.0.0.1", house.settings.api_port)) as line:
+        line.sendall(said)
+        assert line.recv(12) == b"HTTP/1.1 400"
+    assert client.head() == before + 1
 
 
 def test_whatever_was_asked_the_ledger_is_whole(client: Client) -> None:

@@ -188,11 +188,13 @@ class Life:
     def questions(self) -> Iterator[tuple[str, dict[str, str]]]:
         """All that can be asked about the wheel and its portfolio."""
         yield f"/wheels/{self.wheel}", {}
+        yield f"/wheels/{self.wheel}/state", {}
         yield f"/wheels/{self.wheel}/trades", {"page_size": "500"}
         yield f"/wheels/{self.wheel}/lots", {}
         yield f"/wheels/{self.wheel}/cycles", {}
         for policy in ("cash", "close", "us_tax"):
             yield f"/wheels/{self.wheel}/performance", {"policy": policy}
+        yield f"/portfolios/{self.desk.portfolio}", {}
         yield f"/portfolios/{self.desk.portfolio}/summary", {}
         yield f"/portfolios/{self.desk.portfolio}/performance", {}
 

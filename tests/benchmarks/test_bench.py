@@ -141,10 +141,14 @@ def test_open_positions_are_as_many_as_were_asked(tmp_path: Path) -> None:
     assert len(sold) == 20
 
 
-async def test_the_light_client_asks_again_and_again_on_one_line() -> None:
+async def test_the_light_client_asks_again_and_again_on_one_connection() -> None:
     with echo.serving() as port:
-        async with client.lines(port, 1) as (line,):
-            answers = [await line.get("/"), await line.post("/", b"{}"), await line.get("/")]
+        async with client.connections(port, 1) as (connection,):
+            answers = [
+                await connection.get("/"),
+                await connection.post("/", b"{}"),
+                await connection.get("/"),
+            ]
     assert answers == [b"{}"] * 3
 
 

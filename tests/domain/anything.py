@@ -14,7 +14,9 @@ from domain import facts
 SOME_TRADES = [UUID(int=each) for each in (1, 2, 3)]
 AMOUNTS = st.decimals(0, 10**12 - 1, places=6) | st.decimals(0, 500, places=2)
 INSTANTS = st.datetimes(
-    datetime(1980, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
+    datetime(1980, 1, 1),  # noqa: DTZ001  hypothesis adds the zone
+    datetime(2090, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
 ).map(lambda instant: instant.replace(fold=0))
 _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=8),

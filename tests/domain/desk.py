@@ -170,14 +170,10 @@ class Desk:
         return bought_back.fact.rolled_to
 
     def buys(self, shares: int, price: str, **more: Any) -> None:
-        self.does(
-            commands.TradeShares(action="buy", shares=shares, price=Decimal(price), **more)
-        )
+        self.does(commands.TradeShares(action="buy", shares=shares, price=Decimal(price), **more))
 
     def sells(self, shares: int, price: str, **more: Any) -> None:
-        self.does(
-            commands.TradeShares(action="sell", shares=shares, price=Decimal(price), **more)
-        )
+        self.does(commands.TradeShares(action="sell", shares=shares, price=Decimal(price), **more))
 
     def transfers(self, shares: int, price: str, **more: Any) -> None:
         self.does(

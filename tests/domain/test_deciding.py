@@ -108,9 +108,7 @@ def test_shares_under_a_call_are_not_sold() -> None:
 
 
 def test_more_shares_than_are_held_are_not_sold() -> None:
-    refusal = shareholder(50).refused(
-        commands.TradeShares(action="sell", shares=51, price=usd(95))
-    )
+    refusal = shareholder(50).refused(commands.TradeShares(action="sell", shares=51, price=usd(95)))
     assert isinstance(refusal, refusals.MoreThanHeld)
 
 
@@ -296,9 +294,7 @@ def test_a_cent_in_the_money_is_exercised(
     ("price", "assigned", "outcome"),
     [("100", True, "assigned"), ("99", False, "expired_worthless")],
 )
-def test_what_the_broker_did_goes_before_the_rule(
-    price: str, assigned: bool, outcome: str
-) -> None:
+def test_what_the_broker_did_goes_before_the_rule(price: str, assigned: bool, outcome: str) -> None:
     desk = Desk()
     put = desk.put("100", "1.00")
     desk.on(THE_DAY)
@@ -341,9 +337,7 @@ def test_a_sale_of_shares_in_the_past_names_the_call_that_it_would_uncover() -> 
     desk = shareholder()
     desk.on("2026-03-04", hour=11)
     desk.call("110", "1.00", expiration_date=date(2026, 3, 20))
-    sold = commands.TradeShares(
-        action="sell", shares=100, price=usd(95), effective_at="2026-02-02"
-    )
+    sold = commands.TradeShares(action="sell", shares=100, price=usd(95), effective_at="2026-02-02")
     refusal = desk.refused(sold)
     assert isinstance(refusal, refusals.BreaksLater)
     assert refusal.message == "would leave the call sold 2026-03-04 uncovered"
@@ -485,7 +479,7 @@ def test_a_voided_trade_never_happened_nor_what_ended_it() -> None:
     desk.closes(put, "0.50", 1)
     desk.assigned(put, 1)
     desk.voids(put)
-    assert (desk.wheel.cash, desk.wheel.state) == (20_000, "cash")
+    assert (desk.wheel.cash, desk.wheel.state) == (usd(20_000), "cash")
     assert put not in desk.wheel.trades
     assert put in desk.story.voided_trades
 

@@ -153,7 +153,7 @@ def test_the_stored_wheel_stands_where_it_stood() -> None:
     state = story.wheel
     assert (state.state, state.shares, state.is_active) == ("shares", 40, True)
     assert (state.cash, state.basis) == (Decimal("34875.10"), Decimal("1962.90"))
-    assert (state.capital, state.in_kind) == (25_000, 9_525)
+    assert (state.capital, state.in_kind) == (Decimal(25_000), Decimal(9_525))
     outcomes = [(trade.outcome, str(trade.net_premium)) for trade in state.trades.values()]
     assert outcomes == [
         ("rolled", "258.05"),

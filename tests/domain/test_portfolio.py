@@ -76,7 +76,7 @@ def test_what_is_left_out_of_a_change_stays() -> None:
     assert (changed.name, changed.description, changed.default_capital) == (
         "Income",
         "puts on ETFs",
-        10_000,
+        usd(10_000),
     )
 
 

@@ -67,4 +67,4 @@ def test_a_story_of_nothing_is_a_wheel_that_was_never_started() -> None:
 
 def test_voided_trades_are_remembered_as_they_stood_by_themselves(desk: Desk) -> None:
     (voided,) = desk.story.voided_trades.values()
-    assert (voided.strike, voided.open_contracts, voided.total_premium) == (90, 1, 70)
+    assert (voided.strike, voided.open_contracts, voided.total_premium) == (usd(90), 1, usd(70))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
@@ -245,7 +245,7 @@ def test_apples_split_of_2014_multiplies_contracts_and_divides_strikes() -> None
     call = desk.call("645.57", "9.10", expiration_date=date(2014, 7, 19))
     desk.splits(7, 1)
     trade = desk.trade(call)
-    assert (trade.open_contracts, trade.strike, trade.multiplier) == (7, usd("92.22"), 100)
+    assert (trade.open_contracts, trade.strike, trade.multiplier) == (7, usd("92.22"), usd(100))
     assert (desk.wheel.shares, desk.wheel.basis) == (700, usd(63_000))
     assert trade.total_premium == usd(910)
     desk.assigned(call)
@@ -258,7 +258,7 @@ def test_an_odd_split_changes_what_a_contract_delivers() -> None:
     call = desk.call("100", "1.00")
     desk.splits(3, 2)
     trade = desk.trade(call)
-    assert (trade.open_contracts, trade.strike, trade.multiplier) == (1, usd("66.67"), 150)
+    assert (trade.open_contracts, trade.strike, trade.multiplier) == (1, usd("66.67"), usd(150))
     assert (desk.wheel.shares, desk.wheel.basis) == (150, usd(9_000))
     desk.assigned(call)
     assert (desk.wheel.shares, desk.wheel.state) == (0, "cash")
@@ -296,9 +296,9 @@ def test_lots_keep_their_whole_basis_through_a_reverse_split() -> None:
 def test_a_contract_may_be_of_another_size() -> None:
     desk = Desk("1000")
     put = desk.put("100", "1.00", multiplier=10)
-    assert (desk.trade(put).total_premium, desk.wheel.collateral_in_use) == (10, 1_000)
+    assert (desk.trade(put).total_premium, desk.wheel.collateral_in_use) == (usd(10), usd(1_000))
     desk.assigned(put)
-    assert (desk.wheel.shares, desk.wheel.cash) == (10, 10)
+    assert (desk.wheel.shares, desk.wheel.cash) == (10, usd(10))
 
 
 def test_a_cycle_is_from_flat_to_flat() -> None:
@@ -306,7 +306,8 @@ def test_a_cycle_is_from_flat_to_flat() -> None:
     desk.closes(desk.put("100", "1.00"), "0.50")
     desk.assigned(desk.put("100", "2.00"))
     desk.sells(100, "101")
-    assert [(cycle.number, cycle.total) for cycle in desk.wheel.cycles] == [(1, 50), (2, 300)]
+    totals = [(cycle.number, cycle.total) for cycle in desk.wheel.cycles]
+    assert totals == [(1, usd(50)), (2, usd(300))]
     assert desk.wheel.cycle is None
 
 
@@ -324,7 +325,8 @@ def test_capital_comes_and_goes_without_being_income() -> None:
     desk = Desk("10000")
     desk.does(commands.ConfigureWheel(capital_allocated=usd(15_000)))
     desk.does(commands.ConfigureWheel(capital_allocated=usd(2_000), profile="defensive"))
-    assert (desk.wheel.cash, desk.wheel.capital, desk.wheel.profile) == (2_000, 2_000, "defensive")
+    assert desk.wheel.cash == desk.wheel.capital == usd(2_000)
+    assert desk.wheel.profile == "defensive"
     assert desk.totals() == everywhere("0")
 
 
@@ -340,29 +342,29 @@ def test_a_note_is_the_trades_own() -> None:
     assert desk.trade(put).notes is None
 
 
+STRAY: dict[str, Any] = {
+    "portfolio_id": UUID(int=1),
+    "symbol": "XYZ",
+    "trade_id": UUID(int=9),
+    "direction": "put",
+    "strike": usd(1),
+    "expiration_date": EXPIRY,
+    "contracts": 1,
+}
+
+
 @pytest.mark.parametrize(
-    "fact",
+    "stray",
     [
-        facts.OptionExpired,
-        facts.OptionAssigned,
-        facts.OptionBoughtBack,
+        facts.OptionExpired(**STRAY, stock_price=usd(1)),
+        facts.OptionAssigned(**STRAY),
+        facts.OptionBoughtBack(**STRAY, price_per_share=usd(1)),
     ],
 )
-def test_what_ends_a_trade_that_nobody_knows_changes_nothing(fact: type[facts.OfTrade]) -> None:
+def test_what_ends_a_trade_that_nobody_knows_changes_nothing(stray: facts.WheelFact) -> None:
     desk = Desk()
-    more = {
-        facts.OptionExpired: {"stock_price": usd(1)},
-        facts.OptionBoughtBack: {"price_per_share": usd(1)},
-    }
-    stray = fact(
-        **{"portfolio_id": UUID(int=1), "symbol": "XYZ", "trade_id": UUID(int=9), "contracts": 1},
-        **{"direction": "put", "strike": usd(1), "expiration_date": EXPIRY},
-        **more.get(fact, {}),  # type: ignore[call-overload]
-    )
     (last,) = desk.stream
     recorded = facts.Recorded(
         0, desk.wheel_id, 2, desk.now, desk.now, "api", last.command_id, None, stray
     )
     assert desk.story.then(recorded).wheel == desk.wheel
-
-

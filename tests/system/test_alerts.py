@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client as Nats
-from nats.errors import TimeoutError as Nothing
 from nats.js.api import ConsumerConfig
 
 from tests.api.client import Desk
-from tests.api.waiting import until
+from tests.api.waiting import PATIENCE, until
 from tests.conftest import dealt_with
 from tests.system.instance import Instance
 
@@ -23,36 +22,35 @@ SWINGS = 50
 class Stranger:
     """A durable subscriber in the role that strangers have."""
 
-    def __init__(self, client: Nats, subscription: Any) -> None:
-        self.client = client
+    def __init__(self, client: Nats, name: str, subscription: Any) -> None:
+        self._client = client
+        self._name = name
         self._subscription = subscription
 
-    async def hears(self, within: float = 20.0) -> tuple[str, str]:
+    async def hears(self) -> tuple[str, str]:
         """The next alert: its subject and what became of it."""
-        message = await self._subscription.next_msg(within)
+        message = await self._subscription.next_msg(PATIENCE)
         await message.ack()
         return message.subject, json.loads(message.data)["data"]["status"]
 
-    async def hears_no_more(self) -> bool:
-        """Whether nothing is waiting for it."""
-        try:
-            await self._subscription.next_msg(0.5)
-        except Nothing:
-            return True
-        return False
+    async def has_heard_all(self) -> bool:
+        """Whether nothing waits for it, and it owes no word of what it heard."""
+        await dealt_with(self._client)
+        mailbox = await self._client.jetstream().consumer_info("RISK", self._name)
+        return not mailbox.num_pending and not mailbox.num_ack_pending
 
 
 @asynccontextmanager
 async def listening(instance: Instance, symbol: str) -> AsyncIterator[Stranger]:
     """Subscribe to a symbol's alerts under a name that is remembered."""
+    name = f"me_{symbol}"
     async with instance.bus.visit("subscriber") as client:
         subscription = await client.jetstream().subscribe(
             f"risk.alert.*.{symbol}.itm",
-            durable=f"me_{symbol}",
+            durable=name,
             config=ConsumerConfig(max_ack_pending=1),
         )
-        yield Stranger(client, subscription)
-        await dealt_with(client)
+        yield Stranger(client, name, subscription)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +87,8 @@ def seen(desk: Desk) -> Any:
 
 
 def alert_on(desk: Desk, trade: str) -> Any:
-    (alert,) = desk.client.get("/alerts", rule="itm", trade_id=trade).data
+    """A trade's alert, once the views have it."""
+    (alert,) = until(lambda: desk.client.get("/alerts", rule="itm", trade_id=trade).data)
     return alert
 
 
@@ -105,13 +104,14 @@ async def test_who_was_away_hears_what_it_missed_once_and_in_order(
     async with listening(instance, "BRK_B") as stranger:
         costs(instance, desk, "BRK.B", 99)
         assert await stranger.hears() == (told, "raised")
+        assert await stranger.has_heard_all()
     for price in (120, 98, 121):
         costs(instance, desk, "BRK.B", price)
         until(lambda: stands(desk, trade) == (seen(desk) < 100))
     async with listening(instance, "BRK_B") as stranger:
         missed = [await stranger.hears() for _ in range(3)]
         assert missed == [(told, "cleared"), (told, "raised"), (told, "cleared")]
-        assert await stranger.hears_no_more()
+        assert await stranger.has_heard_all()
 
 
 async def test_a_price_that_swings_around_the_strike_is_one_alert(
@@ -122,9 +122,19 @@ async def test_a_price_that_swings_around_the_strike_is_one_alert(
         for swing in range(SWINGS):
             costs(instance, desk, "SPY", (D("99.80"), D("100.20"))[swing % 2])
         assert await stranger.hears() == ("risk.alert.HIGH.SPY.itm", "raised")
-        assert await stranger.hears_no_more()
+        assert await stranger.has_heard_all()
     alert = alert_on(desk, trade)
     assert (alert["status"], alert["severity"], alert["version"]) == ("active", "HIGH", 1)
+
+
+async def test_what_somebody_says_of_an_alert_is_heard_too(instance: Instance, desk: Desk) -> None:
+    trade = put_on(instance, desk, "QQQ")
+    costs(instance, desk, "QQQ", 99)
+    async with listening(instance, "QQQ") as stranger:
+        assert await stranger.hears() == ("risk.alert.HIGH.QQQ.itm", "raised")
+        seen = desk.client.post(f"/alerts/{alert_on(desk, trade)['id']}/acknowledge")
+        assert (seen.status, seen.data["acknowledged"]) == (200, True)
+        assert await stranger.hears() == ("risk.alert.HIGH.QQQ.itm", "acknowledged")
 
 
 async def test_a_stranger_may_listen_and_not_speak(instance: Instance) -> None:

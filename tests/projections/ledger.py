@@ -1,0 +1,73 @@
+"""A ledger with some life in it: what the tests of the read side have in common."""
+
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+from adapters import event_store
+from domain import commands, facts, portfolio, ports
+from projections import tables
+from tests.domain.desk import MONDAY, PORTFOLIO, Desk, usd
+
+
+def opened(folder: Path) -> event_store.EventStore:
+    return event_store.open_sqlite(folder / "ledger.db")
+
+
+def found_portfolio(log: ports.Log) -> None:
+    """Open a portfolio and choose it."""
+    order = commands.OpenPortfolio(name="Income")
+    state = portfolio.Portfolio(PORTFOLIO)
+    log.append(portfolio.decide(state, order, now=MONDAY, command_id=UUID(int=1)))
+    chosen = facts.DefaultPortfolioChosen(portfolio_id=PORTFOLIO)
+    stream = facts.SETTINGS_STREAM
+    log.append([facts.Recorded(0, stream, 1, MONDAY, MONDAY, "api", UUID(int=2), None, chosen)])
+
+
+def raise_alert(log: ports.Log, desk: Desk, trade: UUID) -> None:
+    """One alert on an open option."""
+    option = desk.trade(trade)
+    told = facts.AlertRaised(
+        portfolio_id=PORTFOLIO,
+        wheel_id=desk.wheel_id,
+        trade_id=trade,
+        symbol=desk.wheel.symbol,
+        rule="itm",
+        severity="HIGH",
+        message="in the money",
+        direction=option.direction,
+        strike=option.strike,
+        expiration_date=option.expiration_date,
+    )
+    stream = facts.alert_stream(trade, "itm")
+    log.append([facts.Recorded(0, stream, 1, desk.now, desk.now, "risk", UUID(int=3), None, told)])
+
+
+def lively(log: ports.Log) -> Desk:
+    """A portfolio, two wheels and an alert, with all that makes views hard to keep."""
+    found_portfolio(log)
+    desk = Desk("60000", log=log)
+    puts = desk.put("100", "1.50", 3, fees=usd("1.95"))
+    raise_alert(log, desk, puts)
+    other = Desk("30000", symbol="ABC", log=log)
+    desk.assigned(puts, 1)
+    desk.call("105", "1.20")
+    slip = desk.put("90", "0.70")
+    other.closes(other.put("50", "2.00", 2), "0.80")
+    desk.voids(slip)
+    desk.closes(puts, "0.40", 1)
+    desk.buys(50, "98", effective_at="2026-01-02")
+    desk.corrects(puts, premium_per_share=usd("1.55"), notes="typed over")
+    desk.on("2026-01-12")
+    desk.does(
+        commands.ReceiveDividend(amount_per_share=usd("0.25"), ex_date=desk.now.date(), shares=150)
+    )
+    desk.splits(2, 1)
+    desk.rolls(puts, "0.10", "45", "0.90", contracts=1)
+    return desk
+
+
+def dump(link: Path) -> list[str]:
+    """The views as they are."""
+    with closing(tables.create(tables.current(link))) as connection:
+        return list(tables.dump(connection))
