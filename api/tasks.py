@@ -10,7 +10,7 @@ from uuid import UUID
 from api import desk
 from api.envelope import Reply
 from api.office import Office
-from domain import commands, deciding, facts
+from domain import commands, deciding, facts, orders
 from domain.story import Story
 from projections import answers
 
@@ -30,7 +30,7 @@ async def carried_out(
     """Carry out an order on a wheel, or on one of its trades."""
 
     def decide(story: Story, now: datetime, command_id: UUID) -> list[facts.Recorded]:
-        order = deciding.Order(command, now, command_id, office.tariff, portfolio_id, trade_id)
+        order = orders.Order(command, now, command_id, office.tariff, portfolio_id, trade_id)
         recorded = deciding.decide(story, order)
         office.remember(recorded)
         return recorded

@@ -14,7 +14,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from api import desk, portfolios, tasks
 from api.envelope import Answer, Page, Reply, page_of
 from api.office import Office, When
-from domain import commands, deciding, facts
+from domain import commands, facts, wheel_orders
 from projections import answers, questions
 
 InState = Annotated[str | None, QueryParameter(name="state", description="As in the answer.")]
@@ -84,7 +84,7 @@ class WheelController(Controller):
     ) -> Reply[Answer[answers.Wheel]]:
         """Start a wheel, with capital, with shares already held, or both."""
         await portfolios.active_portfolio(office, portfolio_id)
-        wheel_id = facts.wheel_stream(portfolio_id, deciding.symbol_of(data))
+        wheel_id = facts.wheel_stream(portfolio_id, wheel_orders.symbol_of(data))
         return await tasks.carried_out(
             office, asked, wheel_id, data, tasks.the_wheel, portfolio_id=portfolio_id
         )

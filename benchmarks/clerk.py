@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from adapters import clock
 from adapters.event_store import EventStore
-from domain import calendar, commands, deciding, facts, portfolio
+from domain import calendar, commands, deciding, facts, orders, portfolio
 from domain.story import Story
 
 CAPITAL: Final = Decimal(1_000_000)
@@ -63,7 +63,7 @@ class Clerk:
     ) -> None:
         """Any order on a wheel."""
         story = self._stories[wheel_id]
-        order = deciding.Order(
+        order = orders.Order(
             command, clock.SYSTEM.now(), uuid4(), portfolio_id=portfolio_id, trade_id=trade_id
         )
         recorded = deciding.decide(story, order)

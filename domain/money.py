@@ -12,6 +12,7 @@ _MICRO = Decimal("0.000001")
 _BEFORE, _AFTER = 12, 6
 _CENTS = -2
 LARGEST = Decimal(10) ** 15
+MOST_SHARES = 10**12
 _WIDE = Context(prec=10_000)
 
 

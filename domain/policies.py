@@ -22,7 +22,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain import calendar, facts, history, money, refusals, wheel
+from domain import calendar, facts, history, lots, money, refusals, wheel
 
 Policy = Literal["cash", "close", "us_tax"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -141,7 +141,7 @@ def _left(
     trade: UUID | None = None,
 ) -> list[_Line]:
     """The gain on shares that leave, a line for each lot they leave."""
-    taken = before.first_out(shares)
+    taken = lots.first_out(before.lots, shares)
     if not taken:
         return []
     rule = "shares_left_net_of_premiums" if policy == "us_tax" else "shares_left"
@@ -153,12 +153,12 @@ def _left(
             trade,
             each.lot.id,
         )
-        for each, part in zip(taken, wheel.spread(proceeds, taken), strict=True)
+        for each, part in zip(taken, lots.spread(proceeds, taken), strict=True)
     ]
 
 
 def _split(policy: Policy, before: wheel.Wheel, fact: facts.SplitApplied) -> list[_Line]:
-    after = wheel.split_lots(before, fact)
+    after = lots.split(before.lots, fact)
     if policy == "us_tax":
         lost = sum((each.tax_left for each in before.lots), money.ZERO) - sum(
             (each.tax_left for each in after), money.ZERO

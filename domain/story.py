@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from domain import facts, history
+from domain import trade as trades
 from domain import wheel as wheels
 
 
@@ -55,7 +56,7 @@ class Story(msgspec.Struct, frozen=True):
         )
 
     @property
-    def voided_trades(self) -> dict[UUID, wheels.Trade]:
+    def voided_trades(self) -> dict[UUID, trades.Trade]:
         """Trades whose sale was voided, as they stood by themselves."""
         found = {}
         for each in self.entries.values():

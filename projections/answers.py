@@ -15,8 +15,9 @@ from uuid import UUID
 import msgspec
 
 from domain import alert as alerts
-from domain import calendar, facts, money, policies
+from domain import calendar, facts, lots, money, policies
 from domain import portfolio as portfolios
+from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story
 
@@ -62,7 +63,7 @@ class Wheel(msgspec.Struct, frozen=True, kw_only=True):
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
     """How a part of a trade ended; `net_premium` is what that part brought in all."""
 
-    outcome: wheels.Outcome
+    outcome: trades.Outcome
     contracts: int
     closed_at: datetime
     price_per_share: Decimal | None
@@ -87,7 +88,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     premium_per_share: Decimal
     total_premium: Decimal
     fees: Decimal
-    outcome: wheels.Outcome
+    outcome: trades.Outcome
     opened_at: datetime
     closed_at: datetime | None
     expired_at: datetime | None
@@ -226,7 +227,7 @@ def _adjusted(state: wheels.Wheel) -> Decimal:
     return state.basis - (cycle.premiums + cycle.dividends if cycle else money.ZERO)
 
 
-def trade(story: Story, state: wheels.Trade, now: datetime, *, voided: bool = False) -> Trade:
+def trade(story: Story, state: trades.Trade, now: datetime, *, voided: bool = False) -> Trade:
     """A trade's answer; `now` decides whether its expiry lacks evidence."""
     last = state.closings[-1] if state.closings and not state.open_contracts else None
     wheel_state = story.wheel
@@ -268,7 +269,7 @@ def trade(story: Story, state: wheels.Trade, now: datetime, *, voided: bool = Fa
     )
 
 
-def lacks_evidence(state: wheels.Trade, now: datetime) -> bool:
+def lacks_evidence(state: trades.Trade, now: datetime) -> bool:
     """Past its expiration's close, and nobody has said how it ended."""
     return state.open_contracts > 0 and now > calendar.close_at(state.expiration_date)
 
@@ -282,7 +283,7 @@ def _price(price: Decimal | None) -> Decimal | None:
     return None if price is None else money.price(price)
 
 
-def _closing(state: wheels.Trade, closing: wheels.Closing) -> Closing:
+def _closing(state: trades.Trade, closing: trades.Closing) -> Closing:
     return Closing(
         outcome=closing.outcome,
         contracts=closing.contracts,
@@ -294,7 +295,7 @@ def _closing(state: wheels.Trade, closing: wheels.Closing) -> Closing:
     )
 
 
-def lot(wheel_id: UUID, state: wheels.Lot) -> Lot:
+def lot(wheel_id: UUID, state: lots.Lot) -> Lot:
     """A lot's answer."""
     return Lot(
         id=state.id,
@@ -326,7 +327,7 @@ def cycle(wheel_id: UUID, state: wheels.Cycle) -> Cycle:
     )
 
 
-def tally(state: wheels.Trade) -> Tally:
+def tally(state: trades.Trade) -> Tally:
     """One trade's share of the counts.
 
     Winning: expired worthless, or bought back at a net gain. Losing: assigned or called away,

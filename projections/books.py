@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from domain import facts, history, money, policies
+from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story, heard
 from projections import answers
@@ -50,7 +51,7 @@ def _written(story: Story) -> Books:
     return Books(msgspec.structs.replace(story, wheel=state), income, tally)
 
 
-def changed_trades(before: Story, after: Story) -> list[wheels.Trade]:
+def changed_trades(before: Story, after: Story) -> list[trades.Trade]:
     """The trades of `after` that are not the same in `before`."""
     old = before.wheel.trades
     return [

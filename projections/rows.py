@@ -12,6 +12,7 @@ import msgspec
 from domain import alert as alerts
 from domain import facts
 from domain import portfolio as portfolios
+from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story
 from projections import answers, books
@@ -116,7 +117,7 @@ def _trades(old: Story, story: Story) -> Iterator[Write]:
                 yield _trade(story, trade, answers.Tally(), voided=True)
 
 
-def _trade(story: Story, trade: wheels.Trade, tally: answers.Tally, *, voided: bool) -> Write:
+def _trade(story: Story, trade: trades.Trade, tally: answers.Tally, *, voided: bool) -> Write:
     shown = answers.trade(story, trade, _FIRST, voided=voided)
     return _TRADE, (
         trade.id.hex,

@@ -31,7 +31,7 @@ from benchmarks import (
 )
 from benchmarks.clerk import far_away
 from benchmarks.figures import Aim, Line, Yardstick
-from domain import facts, history, story
+from domain import facts, history, law, story
 from domain import risk as rules
 from domain import wheel as wheels
 
@@ -89,7 +89,7 @@ def _broken(log: Iterator[facts.Recorded]) -> Iterator[str]:
 def _against(line: tuple[history.Entry, ...]) -> Iterator[str]:
     state = wheels.Wheel()
     for entry in line:
-        if refusal := wheels.law(state, entry):
+        if refusal := law.law(state, entry):
             yield f"{entry}: {refusal.message}"
         state = wheels.evolve(state, entry)
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from domain import calendar, commands, deciding, facts, fees, policies, ports, refusals
+from domain import calendar, commands, deciding, facts, fees, orders, policies, ports, refusals
+from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story, told
 
@@ -95,7 +96,7 @@ class Desk:
     ) -> list[facts.Recorded]:
         """What an order leads to now, nothing recorded."""
         command_id = UUID(int=1_000 + self._orders)
-        order = deciding.Order(command, self.now, command_id, self.tariff, PORTFOLIO, trade)
+        order = orders.Order(command, self.now, command_id, self.tariff, PORTFOLIO, trade)
         return deciding.decide(self.story, order)
 
     def does(
@@ -189,7 +190,7 @@ class Desk:
     def voids(self, trade: UUID) -> None:
         self.does(commands.VoidTrade(reason="never happened"), trade)
 
-    def trade(self, trade: UUID) -> wheels.Trade:
+    def trade(self, trade: UUID) -> trades.Trade:
         return self.wheel.trades[trade]
 
     def income(self, policy: policies.Policy) -> list[policies.Amount]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import commands, facts, history, policies, refusals, wheel
+from domain import commands, facts, history, law, policies, refusals, wheel
 from domain.story import told
 from tests.domain import anything
 from tests.domain.desk import MONDAY, Desk, sale, usd
@@ -162,5 +162,5 @@ def test_any_facts_in_any_order_can_be_read(some: list[facts.Recorded]) -> None:
     for policy in policies.POLICIES:
         assert policies.total(policies.income(policy, line)).is_finite()
     for each in line:
-        broken = wheel.law(wheel.fold(line), each)
+        broken = law.law(wheel.fold(line), each)
         assert broken is None or isinstance(broken, refusals.Refusal)

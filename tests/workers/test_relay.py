@@ -177,8 +177,8 @@ class Mortal(bus.Bus):
 
     async def publish(
         self,
-        *given: Any,  # noqa: ANN401 - handed on
-        **named: Any,  # noqa: ANN401
+        *given: Any,
+        **named: Any,
     ) -> int:
         return await self._die("alert", lambda: super(Mortal, self).publish(*given, **named))
 
