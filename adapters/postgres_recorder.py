@@ -10,7 +10,7 @@ import psycopg
 from eventsourcing import persistence, postgres
 from psycopg import conninfo, rows, sql
 
-from adapters import chain, event_store
+from adapters import beside, chain
 from domain import ports
 
 _TABLES = (
@@ -64,9 +64,9 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
     ) -> Sequence[int] | None:
         """Still inside the transaction and its table lock: the chain and the answer follow."""
         positions = super()._fetch_ids_after_insert_events(curs, stored_events) or []
-        event_store.chain_on(curs, "%s", positions, stored_events)
+        beside.chain_on(curs, "%s", positions, stored_events)
         if answered is not None:
-            event_store.remember(curs, "%s", answered, positions[-1])
+            beside.remember(curs, "%s", answered, positions[-1])
         return positions
 
     def insert_each(
@@ -83,7 +83,7 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
                 return self.insert_events(events, answered=answered) or []
             with self.datastore.transaction(commit=True) as curs:
                 if answered is not None:
-                    event_store.remember(curs, "%s", answered, 0)
+                    beside.remember(curs, "%s", answered, 0)
         except persistence.PersistenceError as error:
             return error
         return []

@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from adapters import chain
-from adapters.event_store import EventStore, SQLiteRecorder
+from adapters.event_store import EventStore
+from adapters.sqlite_recorder import SQLiteRecorder
 from domain import facts, ports, refusals
 from tests.adapters import logs
 from tests.adapters.logs import AT, ONE, TWO, answer, fact, some
