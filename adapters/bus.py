@@ -213,6 +213,16 @@ class Bus:
             return Last("", 0, end)
         return Last((message.headers or {}).get(MESSAGE_ID, ""), message.seq or 0, end)
 
+    async def newest(self, stream: str, subject: str) -> Heard | None:
+        """The newest message that a stream keeps on some subjects. Raises BusDown."""
+        link = self._live()
+        with border():
+            message = await newest(link, stream, subject)
+        if message is None:
+            return None
+        identity = (message.headers or {}).get(MESSAGE_ID, "")
+        return Heard(message.subject or subject, message.data or b"", identity, message.time)
+
     async def last_message_id(self, stream: str, subject: str) -> str:
         """The id of the newest message on some subjects, "" when there is none."""
         return (await self.last(stream, subject)).id

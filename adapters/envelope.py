@@ -46,11 +46,15 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """A message as it came in; `id` is empty when it was sent without."""
+    """A message as it came in; `id` is empty when it was sent without.
+
+    `stored_at` is the server's (real) time, for a message that was read from a stream.
+    """
 
     subject: str
     body: bytes
     id: str = ""
+    stored_at: datetime | None = None
 
     def read(self, kind: type[Data]) -> Envelope[Data]:
         """The message with data of this kind. Raises Unreadable when it is none."""

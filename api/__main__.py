@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from litestar import Litestar
 
 from adapters import bus, clock, envelope, event_store, logs, nats_server, settings
-from api import app, serve
+from api import app, serve, system
 from api.office import Office
 from domain import calendar, market, refusals, subjects
 from projections import views
@@ -59,6 +59,17 @@ async def _listen(office: Office) -> None:
     await office.bus.subscribe(subjects.VIEWS_ADVANCED, advanced)
     await office.bus.subscribe("ops.heartbeat.*", beaten)
     await office.bus.watch_quotes(quoted)
+    for worker in system.WORKERS:
+        await _recall(office, worker)
+
+
+async def _recall(office: Office, worker: str) -> None:
+    """Take over the last heartbeat from before we listened."""
+    with suppress(bus.BusDown, envelope.Unreadable):
+        heard = await office.bus.newest("OPS", subjects.heartbeat(worker))
+        if heard is not None and heard.stored_at is not None:
+            beat = heard.read(subjects.Heartbeat).data
+            office.keep_heartbeat(beat, clock.SYSTEM.now() - heard.stored_at)
 
 
 @asynccontextmanager

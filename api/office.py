@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
@@ -86,10 +87,12 @@ class Office:
         """Hear a symbol's last quote."""
         self.quotes[quote.symbol] = quote
 
-    def keep_heartbeat(self, beat: subjects.Heartbeat) -> None:
-        """Hear that a worker lives, in the market's time and in the machine's."""
-        self.heard[beat.worker] = beat.as_of
-        self._heard_at[beat.worker] = time.monotonic()
+    def keep_heartbeat(self, beat: subjects.Heartbeat, ago: timedelta = timedelta(0)) -> None:
+        """Hear that a worker lives, or did a while ago: in the market's time and in real time."""
+        at = time.monotonic() - ago.total_seconds()
+        if beat.state != "stopping" and at >= self._heard_at.get(beat.worker, -math.inf):
+            self.heard[beat.worker] = beat.as_of
+            self._heard_at[beat.worker] = at
 
     def silence(self, worker: str) -> timedelta:
         """How long a worker has not been heard, in real time."""

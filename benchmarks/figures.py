@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal
 
 import msgspec
@@ -53,7 +55,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     large: int = 1_000_000
     positions: int = 1_000
     commands: int = 50
-    reads: int = 100
+    reads: int = 75
     quotes: int = 250
     quote_rate: int = 20
     repeats: int = 3
@@ -73,6 +75,16 @@ def timed(act: Callable[[], object], repeats: int = 1) -> float:
         act()
         taken.append(Now() - began)
     return min(taken)
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Bulk work keeps millions of objects without a cycle: `rebuild` switches the collector off."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def rate(act: Callable[[], int], seconds: float) -> float:

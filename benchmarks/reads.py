@@ -17,23 +17,24 @@ from benchmarks.trading import Trader, paced
 
 WITHIN: Final = 20.0
 """Milliseconds."""
+POSITIONS: Final = "/api/v1/positions/open"
+WHOLE: Final = f"{POSITIONS}?page_size=500"
 CONNECTIONS: Final = 16
 _WARM_UP: Final = 1.0
-POSITIONS: Final = "/api/v1/positions/open"
 
 
 async def measured(running: Instance, watched: Watched, sizes: Sizes) -> list[Line]:
     """One question after the other, each for a while, all under the same load."""
     wheels = cycle(f"/api/v1/wheels/{wheel}" for wheel in watched.held)
-    questions: tuple[tuple[str, str, Callable[[], str]], ...] = (
-        ("wheel", "GET wheel", lambda: next(wheels)),
-        ("positions", "GET positions", lambda: POSITIONS),
-        ("positions_500", "GET positions, 500 to a page", lambda: f"{POSITIONS}?page_size=500"),
+    questions: tuple[tuple[str, str, Callable[[], str], Sizes], ...] = (
+        ("wheel", "GET wheel", lambda: next(wheels), sizes),
+        ("positions", "GET positions", lambda: POSITIONS, sizes),
+        ("positions_500", "GET positions, 500 to a page", lambda: WHOLE, rarer(sizes)),
     )
     await _under_load(running, watched, replace(sizes, spell=_WARM_UP), lambda: POSITIONS)
     found, orders, echoes = list[Line](), list[float](), list[float]()
-    for key, name, path in questions:
-        taken, ordered, bare = await _under_load(running, watched, sizes, path)
+    for key, name, path, asked in questions:
+        taken, ordered, bare = await _under_load(running, watched, asked, path)
         found += latencies(f"reads.{key}", name, taken, bare, within=WITHIN)
         orders += ordered
         echoes += bare
@@ -41,6 +42,11 @@ async def measured(running: Instance, watched: Watched, sizes: Sizes) -> list[Li
         *found,
         *latencies("reads.command", "command beside these", orders, echoes, within=None),
     ]
+
+
+def rarer(sizes: Sizes) -> Sizes:
+    """Large answers are asked for less often, and for longer."""
+    return replace(sizes, reads=max(1, sizes.reads // 5), spell=sizes.spell * 2)
 
 
 async def _under_load(

@@ -413,3 +413,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     trade_id: UUID | None
     lot: int | None
+
+
+VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Tally, Alert)
+"""The answers that are kept in the views."""

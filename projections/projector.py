@@ -10,15 +10,13 @@ import asyncio
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
-from domain import alert as alerts
 from domain import facts, ports, refusals
-from domain import portfolio as portfolios
-from projections import books, rows, tables
+from projections import books, rebuild, rows, tables
 
 BATCH = 1_000
 KEPT = 2_000
@@ -88,7 +86,7 @@ class Projector:
     ) -> Iterable[rows.Write]:
         if recorded.kind == "wheel":
             return rows.of_wheel(before, self._books[stream_id], recorded.position)
-        return of_small(recorded.kind, stream_id, self._until(recorded))
+        return rows.of_small(recorded.kind, stream_id, self._until(recorded))
 
     def _until(self, recorded: facts.Recorded) -> list[facts.Recorded]:
         return [
@@ -106,17 +104,6 @@ class Projector:
             self._books.popitem(last=False)
 
 
-def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[rows.Write]:
-    """The rows of a short stream, from all of its facts."""
-    if kind == "portfolio":
-        yield from rows.of_portfolio(portfolios.fold(stream_id, stream))
-    elif kind == "alert":
-        yield from rows.of_alert(stream_id, alerts.fold(stream))
-    elif kind == "settings":
-        for each in stream:
-            yield from rows.of_settings(each.fact)
-
-
 async def follow(
     log: ports.Log,
     link: Path,
@@ -129,7 +116,7 @@ async def follow(
     A rebuild swaps the file under the link: then the new file is followed on from its position.
     """
     while not stop.is_set():
-        path = await asyncio.to_thread(tables.current, link)
+        path = await asyncio.to_thread(rebuild.ready, log, link)
         with closing(tables.create(path)) as connection:
             projector = Projector(log, connection)
             await advanced(tables.position(connection))

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from domain import facts, ports
-from projections import books, projector, rows, tables
+from projections import books, rows, tables
 
 _CHUNK = 20_000
 
@@ -76,8 +76,15 @@ def _no_collector() -> Iterator[None]:
         gc.enable()
 
 
+def ready(log: ports.Log, link: Path) -> Path:
+    """The file of views to go on with: what is there, or what this version makes of the log."""
+    if not tables.fit(link):
+        rebuild(log, link)
+    return link.resolve()
+
+
 def _live(link: Path) -> tuple[int, str] | None:
-    if not link.exists():
+    if not tables.fit(link):
         return None
     with tables.reading(link) as connection:
         return tables.position(connection), tables.digest(connection)
@@ -119,4 +126,4 @@ def of_stream(stream: Sequence[facts.Recorded]) -> Iterable[rows.Write]:
     last = stream[-1]
     if last.kind == "wheel":
         return rows.of_wheel(None, books.opened(last.stream_id, stream), last.position)
-    return projector.of_small(last.kind, last.stream_id, stream)
+    return rows.of_small(last.kind, last.stream_id, stream)

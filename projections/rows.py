@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -250,3 +250,14 @@ def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
             answers.ENCODER.encode(shown),
         ),
     )
+
+
+def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[Write]:
+    """The rows of a short stream, from all of its facts."""
+    if kind == "portfolio":
+        yield from of_portfolio(portfolios.fold(stream_id, stream))
+    elif kind == "alert":
+        yield from of_alert(stream_id, alerts.fold(stream))
+    elif kind == "settings":
+        for each in stream:
+            yield from of_settings(each.fact)

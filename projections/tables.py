@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
+
 from domain import refusals
+from projections import answers
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS portfolios (
@@ -94,7 +99,26 @@ def create(path: Path | str) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.executescript(SCHEMA)
+    connection.execute(f"PRAGMA user_version={shape()}")
     return connection
+
+
+@cache
+def shape() -> int:
+    """A number for the shape of tables and answers: views of another shape are made anew."""
+    answered = msgspec.json.encode(msgspec.json.schema_components(answers.VIEWED))
+    return zlib.crc32(SCHEMA.encode() + answered) & 0x7FFFFFFF
+
+
+def fit(path: Path) -> bool:
+    """Whether there are views at a path, or behind a link, of the shape that we read."""
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(uri(path.resolve()), uri=True)) as connection:
+            return bool(connection.execute("PRAGMA user_version").fetchone()[0] == shape())
+    except sqlite3.Error:
+        return False
 
 
 def current(link: Path) -> Path:

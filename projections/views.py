@@ -18,7 +18,7 @@ from uuid import UUID
 import aiosqlite
 
 from domain import facts, ports, refusals
-from projections import books, projector, rows, tables
+from projections import books, rows, tables
 
 Row = Sequence[Any]
 POLL = 0.025
@@ -78,6 +78,8 @@ class Live:
             await held.close()
         if not path.exists():
             raise sqlite3.OperationalError("there are none yet")
+        if not await asyncio.to_thread(tables.fit, path):
+            raise refusals.Unavailable("the views are being made", part="views")
         opened = await aiosqlite.connect(tables.uri(path), uri=True)
         self._open[opened] = path
         return opened
@@ -188,4 +190,4 @@ def _rows_then(
         told = books.opened(last.stream_id, known, as_of=as_of)
         return rows.of_wheel(None, told, last.position)
     happened = [each for each in known if as_of is None or each.effective_at <= as_of]
-    return projector.of_small(last.kind, last.stream_id, happened) if happened else ()
+    return rows.of_small(last.kind, last.stream_id, happened) if happened else ()

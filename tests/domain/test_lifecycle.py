@@ -249,10 +249,10 @@ class Lifecycle(RuleBasedStateMachine):
         fees: Decimal,
         dte: int,
         back: int | None,
-    ) -> None:
+    ) -> bool:
         expiration = calendar.trading_day(self.desk.now) + timedelta(days=dte)
         order = sale(direction, str(strike), str(premium), contracts)
-        self.tries(
+        return self.tries(
             msgspec.structs.replace(
                 order, fees=fees, expiration_date=expiration, opened_at=self.ago(back)
             )
@@ -368,6 +368,37 @@ class Lifecycle(RuleBasedStateMachine):
         trade = self.some_trade(pick)
         gone = trade in self.desk.story.voided_trades
         assert not (self.tries(commands.VoidTrade(reason="never"), trade) and gone)
+
+    @rule(terms=SALES)
+    def sells_by_mistake(self, terms: dict[str, Any]) -> None:
+        if self.sells_an_option("put", **terms):
+            (*_, newest) = self.desk.wheel.open_trades
+            assert self.tries(commands.VoidTrade(reason="a slip of the pen"), newest)
+
+    @rule(price=PRICES, strike=STRIKES, fees=FEES)
+    def goes_flat(self, price: Decimal, strike: Decimal, fees: Decimal) -> None:
+        for trade in self.desk.wheel.open_trades:
+            call = self.desk.trade(trade).direction == "call"
+            assert self.tries(
+                commands.Assign(fees=fees)
+                if call
+                else commands.Close(price_per_share=price, fees=fees),
+                trade,
+            )
+        if left := self.desk.wheel.shares:
+            assert self.tries(
+                commands.TradeShares(action="sell", shares=left, price=strike, fees=fees)
+            )
+        assert self.desk.wheel.is_flat
+
+    @rule(terms=SALES, fees=FEES)
+    def turns_once(self, terms: dict[str, Any], fees: Decimal) -> None:
+        before = set(self.desk.wheel.open_trades)
+        for direction in ("put", "call"):
+            if self.sells_an_option(direction, **terms | {"back": None}):
+                (sold,) = set(self.desk.wheel.open_trades) - before
+                self.tries(commands.Assign(contracts=1, fees=fees), sold)
+                before.add(sold)
 
     @rule(capital=st.sampled_from(["0", "20000", "40000", "60000"]), back=BACK)
     def capital_comes_or_goes(self, capital: str, back: int | None) -> None:

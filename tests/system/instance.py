@@ -111,7 +111,11 @@ class Instance:
         return self.wait(within)
 
     def close(self) -> None:
-        """Leave nothing of it behind."""
+        """Leave nothing of it behind; what it said stands beside a test that failed."""
+        self._end_all()
+        sys.stdout.writelines(self.said)
+
+    def _end_all(self) -> None:
         if self._keeper is None or self._keeper.poll() is not None:
             return
         with suppress(subprocess.TimeoutExpired):
