@@ -105,12 +105,25 @@ class EventStore:
         return ports.Answered(**found)
 
     def verify(self) -> Iterator[chain.Verdict]:
-        """Recompute the hash chain, yielding as it goes; the last verdict is the whole's."""
-        with _translated():
-            until = self._recorder.last_position()  # what is recorded meanwhile is not asked for
-            yield from chain.verify(
-                self._recorder.iterate_rows(until), self._recorder.iterate_links(until)
-            )
+        """Recompute the hash chain, yielding as it goes; the last verdict is the whole's.
+
+        What cannot be read at all is broken behind the last fact that could be.
+        """
+        verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
+        try:
+            with _translated():
+                until = self._recorder.last_position()  # what comes meanwhile is not asked for
+                for verdict in chain.verify(
+                    self._recorder.iterate_rows(until), self._recorder.iterate_links(until)
+                ):
+                    yield verdict
+        except refusals.Unavailable as error:
+            why = f"cannot be read: {error.message}"
+            yield msgspec.structs.replace(verdict, broken=chain.Broken(verdict.head + 1, why))
+            return
+        if verdict.broken is None and verdict.head < until:
+            missing = chain.Broken(verdict.head + 1, "the log ended later than this")
+            yield msgspec.structs.replace(verdict, broken=missing)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -149,6 +162,12 @@ def open_sqlite(path: Path) -> EventStore:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _translated():
         return EventStore(sqlite_recorder.opened(path))
+
+
+def open_to_read(path: Path) -> EventStore:
+    """A log in a SQLite file that is to be looked at only; refusals.Unavailable when it is none."""
+    with _translated():
+        return EventStore(sqlite_recorder.opened_to_read(path))
 
 
 def _row(recorded: facts.Recorded) -> persistence.StoredEvent:

@@ -30,8 +30,15 @@ _TABLES = (
 
 def opened(path: Path) -> SQLiteRecorder:
     """Open the file, and make its tables when they are not there yet."""
-    recorder = SQLiteRecorder(_DurableDatastore(str(path)))
+    recorder = SQLiteRecorder(_DurableDatastore(path.resolve().as_uri()))
     recorder.create_table()
+    return recorder
+
+
+def opened_to_read(path: Path) -> SQLiteRecorder:
+    """Open a file that must be a ledger, and change nothing in it."""
+    recorder = SQLiteRecorder(_DurableDatastore(f"{path.resolve().as_uri()}?mode=ro"))
+    recorder.last_position()
     return recorder
 
 
@@ -118,11 +125,12 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
                 yield _notification(row)
 
     def last_position(self) -> int:
-        """The last position of which a row or a link is left."""
+        """The last position that was ever given out, or of which a row or a link is left."""
         with self.datastore.transaction(commit=False) as c:
             c.execute(
                 "SELECT MAX(IFNULL((SELECT MAX(rowid) FROM stored_events), 0), "
-                "IFNULL((SELECT MAX(position) FROM chain), 0))"
+                "IFNULL((SELECT MAX(position) FROM chain), 0), "
+                "IFNULL((SELECT seq FROM sqlite_sequence WHERE name='stored_events'), 0))"
             )
             return int(c.fetchone()[0])
 

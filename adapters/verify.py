@@ -40,27 +40,28 @@ def main(arguments: list[str]) -> int:
 
 
 def _log(arguments: list[str]) -> event_store.EventStore:
-    if not arguments:
-        return event_store.open_store(settings.load(os.environ))
-    path = Path(arguments[0])
+    if arguments:
+        return _file(Path(arguments[0]))
+    chosen = settings.load(os.environ)
+    if chosen.event_store == "sqlite":
+        return _file(chosen.event_store_path)
+    return event_store.open_store(chosen)
+
+
+def _file(path: Path) -> event_store.EventStore:
     if not path.is_file():
         raise FileNotFoundError(path)
-    return event_store.open_sqlite(path)
+    return event_store.open_to_read(path)
 
 
 def _verdict(log: event_store.EventStore, console: Console) -> chain.Verdict:
-    """The whole's verdict; a file too damaged to be read ends at its last readable fact."""
+    """The whole's verdict, with a bar for whoever waits at a terminal."""
     verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
-    try:
-        head = log.head()
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("facts", total=head or 1)
-            for verdict in log.verify():
-                if verdict.checked % 1_000 == 0:
-                    bar.update(task, completed=verdict.checked)
-    except refusals.Unavailable as error:
-        broken = chain.Broken(verdict.head + 1, f"cannot be read: {error.message}")
-        return chain.Verdict(verdict.checked, verdict.head, verdict.head_hash, broken)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("facts", total=None)
+        for verdict in log.verify():
+            if verdict.checked % 1_000 == 0:
+                bar.update(task, completed=verdict.checked)
     return verdict
 
 

@@ -54,7 +54,7 @@ def application(
     async def the_office() -> Office:
         return office
 
-    def before(request: Request[Any, Any, Any]) -> None:
+    async def before(request: Request[Any, Any, Any]) -> None:
         token.check(request)
         dependencies.known_parameters_only(request)
 

@@ -7,11 +7,12 @@ from hmac import compare_digest
 from typing import Annotated, Any
 
 from litestar import Request
+from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException
 from litestar.params import HeaderParameter, QueryParameter
 
 from api.desk import Asked
-from api.office import When, when
+from api.office import Office, When, when
 from domain import refusals
 from projections import questions
 
@@ -19,8 +20,13 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,18})"?')
 
 
+# Each of these takes the one before it: Litestar resolves what may be resolved together in a
+# task group of its own, at every request, which costs more than the resolving.
+
+
 async def asked(
     request: Request[Any, Any, Any],
+    office: NamedDependency[Office],  # noqa: ARG001  see above
     idempotency_key: Annotated[
         str | None,
         HeaderParameter(
@@ -59,6 +65,7 @@ def _version(if_match: str | None) -> int | None:
 
 
 async def clocks(
+    office: NamedDependency[Office],  # noqa: ARG001  see above
     as_of: Annotated[
         str | None,
         QueryParameter(description="What had happened by then: an instant, or a New York date."),
@@ -73,6 +80,7 @@ async def clocks(
 
 
 async def part(
+    clocks: NamedDependency[When],  # noqa: ARG001  see above
     page: Annotated[int, QueryParameter(ge=1, le=1_000_000)] = 1,
     page_size: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
     sort: Annotated[

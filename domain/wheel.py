@@ -419,8 +419,13 @@ def _booked(
 
 
 def _cycle_begun(wheel: Wheel, entry: history.Entry) -> Wheel:
+    """The cycle goes on, or another begins; a roll is one order, and flat at no time."""
     if wheel.cycle is not None:
         return wheel
+    if getattr(entry.fact, "rolled_from", None) and wheel.cycles:
+        last = wheel.cycles[-1]
+        if last.ended_at == entry.effective_at:
+            return replace(wheel, cycles=(*wheel.cycles[:-1], replace(last, ended_at=None)))
     begun = Cycle(len(wheel.cycles) + 1, entry.effective_at)
     return replace(wheel, cycles=(*wheel.cycles, begun))
 

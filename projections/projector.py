@@ -131,21 +131,24 @@ async def _follow_one(
     woken: asyncio.Event,
     advanced: Callable[[int], Awaitable[None]],
 ) -> None:
-    reached = -1
-    while not stop.is_set() and await asyncio.to_thread(tables.current, link) == path:
+    reached = -BATCH
+    while not stop.is_set() and tables.leads(link, path):
         woken.clear()
         position = await _advanced(projector, reached)
-        if position != reached:
+        came, reached = position - reached, position
+        if came:
             await advanced(position)
-            reached = position
-            continue
-        await nap(stop, woken)
+        if came < BATCH:
+            await nap(stop, woken)
 
 
 async def _advanced(projector: Projector, reached: int) -> int:
-    """A store that does not answer is asked again later; the views wait for it."""
+    """Project one batch, here and now: this process does nothing else.
+
+    A store that does not answer is asked again later; the views wait for it.
+    """
     try:
-        return await asyncio.to_thread(projector.advance)
+        return projector.advance()
     except (refusals.Unavailable, sqlite3.OperationalError) as error:
         _logger.warning("the views wait: %s", error)
         await asyncio.sleep(PAUSE)

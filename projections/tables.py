@@ -7,6 +7,7 @@ Figures in columns of type REAL serve sorting only; the exact ones are in the bo
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS trades (
   premium_per_share REAL NOT NULL, total_premium REAL NOT NULL, net_premium REAL NOT NULL,
   expiration_date TEXT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, created_at TEXT NOT NULL,
   version INTEGER NOT NULL, tally BLOB NOT NULL, body BLOB NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS trades_of_wheel ON trades (wheel_id, opened_at);
 CREATE INDEX IF NOT EXISTS trades_of_portfolio ON trades (portfolio_id, opened_at);
 CREATE INDEX IF NOT EXISTS trades_by_time ON trades (opened_at);
@@ -145,6 +146,14 @@ def reading(link: Path) -> Iterator[sqlite3.Connection]:
 def uri(path: Path) -> str:
     """A file of views for reading only, whatever signs its name has."""
     return f"{path.as_uri()}?mode=ro"
+
+
+def leads(link: Path, path: Path) -> bool:
+    """Whether the link still leads to this file; asked at every turn, so it asks for little."""
+    try:
+        return os.readlink(link) == path.name  # noqa: PTH115  Path.readlink costs three times it
+    except OSError:
+        return False
 
 
 def fresh(link: Path) -> Path:

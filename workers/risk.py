@@ -33,6 +33,7 @@ from workers.watch import UNSEEN, Alerts, Key, Outbox, Watch, Wheels, in_thread
 log = logging.getLogger(__name__)
 
 POLL: Final = 1.0
+BREATH: Final = 0.1
 QUICKEST_TICK: Final = 0.05
 SLOWEST_TICK: Final = 1.0
 MINUTE: Final = 60.0
@@ -119,6 +120,7 @@ async def _unless_away(reading: Awaitable[None]) -> None:
 async def run(context: running.Context) -> None:
     """Watch until stopped."""
     heard: asyncio.Queue[Heard] = asyncio.Queue()
+    moved = asyncio.Event()
     outbox = Outbox()
     config = context.settings
     nudge = partial(context.bus.nudge, subjects.LEDGER_APPENDED)
@@ -136,17 +138,17 @@ async def run(context: running.Context) -> None:
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(outbox.send(context.bus.publish_all)),
-                group.create_task(_poll(heard)),
+                group.create_task(_look(moved, heard)),
                 group.create_task(_tick(context.clock, heard)),
                 group.create_task(_stop(context.stop, heard)),
             ]
-            await _listen(context.bus, heard)
+            await _listen(context.bus, heard, moved)
             await follow(desk, views, heard, context.beat)
             for each in beside:
                 each.cancel()
 
 
-async def _listen(connected: bus.Bus, heard: asyncio.Queue[Heard]) -> None:
+async def _listen(connected: bus.Bus, heard: asyncio.Queue[Heard], moved: asyncio.Event) -> None:
     """Hear prices as they are published, and, at first and after a gap, as they were kept."""
 
     async def quoted(message: bus.Heard) -> None:
@@ -156,18 +158,23 @@ async def _listen(connected: bus.Bus, heard: asyncio.Queue[Heard]) -> None:
             log.warning("no quote: %s", reason)
 
     async def advanced(_: bus.Heard) -> None:
-        heard.put_nowait("positions")
+        moved.set()
 
     await connected.subscribe(subjects.VIEWS_ADVANCED, advanced)
     await connected.subscribe(subjects.EVERY_QUOTE, quoted)
     await connected.watch_quotes(heard.put)
 
 
-async def _poll(heard: asyncio.Queue[Heard]) -> None:
-    """Look at the positions now and then: nudges may be lost, or there is no bus."""
+async def _look(moved: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:
+    """Have the positions looked at when the views have moved, but not at every order of many.
+
+    Now and then also untold: nudges may be lost, or there is no bus.
+    """
     while True:
+        moved.clear()
         heard.put_nowait("positions")
-        await asyncio.sleep(POLL)
+        await asyncio.sleep(BREATH)
+        await running.nap(POLL, moved)
 
 
 async def _tick(clock: Clock, heard: asyncio.Queue[Heard]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -371,9 +372,10 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(terms=SALES)
     def sells_by_mistake(self, terms: dict[str, Any]) -> None:
+        before = set(self.desk.wheel.open_trades)
         if self.sells_an_option("put", **terms):
-            (*_, newest) = self.desk.wheel.open_trades
-            assert self.tries(commands.VoidTrade(reason="a slip of the pen"), newest)
+            (sold,) = set(self.desk.wheel.open_trades) - before
+            assert self.tries(commands.VoidTrade(reason="a slip of the pen"), sold)
 
     @rule(price=PRICES, strike=STRIKES, fees=FEES)
     def goes_flat(self, price: Decimal, strike: Decimal, fees: Decimal) -> None:
@@ -535,7 +537,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert list(tables.dump(live)) == list(tables.dump(anew))
 
 
-TestLifecycle = Lifecycle.TestCase
+TestLifecycle = pytest.mark.timeout(600)(Lifecycle.TestCase)  # time to find a short example
 TestLifecycle.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None
 )

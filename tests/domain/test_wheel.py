@@ -311,6 +311,13 @@ def test_a_cycle_is_from_flat_to_flat() -> None:
     assert desk.wheel.cycle is None
 
 
+def test_a_roll_does_not_end_the_cycle() -> None:
+    desk = Desk()
+    desk.rolls(desk.put("100", "1.00"), "2.00", "95", "3.00")
+    cycles = [(cycle.number, cycle.ended_at, cycle.total) for cycle in desk.wheel.cycles]
+    assert cycles == [(1, None, usd(200))]
+
+
 def test_a_dividend_paid_when_flat_belongs_to_the_last_cycle() -> None:
     desk = Desk()
     desk.buys(100, "50")
