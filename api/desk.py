@@ -137,7 +137,7 @@ class Desk:
         return reply
 
     async def _answered(self, asked: Asked) -> ports.Answered | None:
-        if asked.key is None:
+        if asked.key is None or asked.dry_run:
             return None
         return await asyncio.to_thread(self._log.answered, asked.key)
 

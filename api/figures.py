@@ -80,7 +80,7 @@ async def performance(
     held = await questions.holdings(source, wheel_id=wheel_id, portfolio_id=portfolio_id)
     option, stock, dividend = (money.cents(sums[kind]) for kind in ("option", "stock", "dividend"))
     realized = money.cents(sum(sums.values(), money.ZERO))
-    unrealized = _unrealized(office, held, clocks)
+    unrealized = _unrealized(office, held, clocks, policy, over)
     return Performance(
         policy=policy,
         first=over.first,
@@ -114,8 +114,19 @@ def _counts(counted: answers.Tally) -> dict[str, Any]:
     }
 
 
-def _unrealized(office: Office, held: list[questions.Holding], clocks: When) -> Decimal | None:
-    """Shares at their last price against their basis; an open option has no mark yet."""
+def _unrealized(
+    office: Office,
+    held: list[questions.Holding],
+    clocks: When,
+    policy: policies.Policy,
+    over: questions.Span,
+) -> Decimal | None:
+    """Shares at their last price against the policy's basis; an open option has no mark yet.
+
+    A span that ended before today has nothing unrealized of its own.
+    """
+    if over.last is not None and over.last < today(office, clocks):
+        return None
     total = Decimal("0.00")
     for each in held:
         if each.open_trades:
@@ -125,7 +136,8 @@ def _unrealized(office: Office, held: list[questions.Holding], clocks: When) -> 
         quote = office.quotes.get(each.symbol)
         if quote is None or not clocks.is_now:
             return None
-        total += quote.last * each.shares - each.basis
+        basis = each.tax_basis if policy == "us_tax" else each.basis
+        total += money.moved(quote.last, each.shares) - basis
     return money.cents(total)
 
 

@@ -154,11 +154,18 @@ class PositionController(Controller):
     ) -> Reply[Answer[WheelRisk]]:
         """A wheel's risk: every open option at the last price, and its active alerts."""
         wheel, found = await _of_wheel(office, clocks, wheel_id)
-        active = await questions.all_alerts(
-            office.live,
-            {"wheel_id": wheel_id.hex, "status": "active"},
-            questions.Slice(page_size=500),
-        )
+        streams = [
+            facts.alert_stream(each.trade_id, rule.name)
+            for each in found
+            if each.trade_id is not None
+            for rule in risk.RULES
+        ]
+        async with office.views(clocks, streams) as source:
+            active = await questions.all_alerts(
+                source,
+                {"wheel_id": wheel_id.hex, "status": "active"},
+                questions.Slice(page_size=500),
+            )
         shown = WheelRisk(
             wheel_id=wheel.id,
             symbol=wheel.symbol,
@@ -301,7 +308,7 @@ def price_state(quote: market.Quote | None, now: datetime) -> market.PriceState:
     """What a price is worth: a live one that has not moved on while the market is open is stale."""
     if quote is None:
         return "missing"
-    newest = now if calendar.is_open(now) else calendar.last_close(now)
+    newest = now if calendar.is_open(now) else calendar.close_at(calendar.last_close(now))
     if quote.state == "live" and quote.as_of < newest - STALE_AFTER:
         return "stale"
     return quote.state

@@ -26,11 +26,14 @@ async def carried_out(
     *,
     portfolio_id: UUID | None = None,
     trade_id: UUID | None = None,
+    fact_version: int | None = None,
 ) -> Reply[Any]:
     """Carry out an order on a wheel, or on one of its trades."""
 
     def decide(story: Story, now: datetime, command_id: UUID) -> list[facts.Recorded]:
-        order = orders.Order(command, now, command_id, office.tariff, portfolio_id, trade_id)
+        order = orders.Order(
+            command, now, command_id, office.tariff, portfolio_id, trade_id, fact_version
+        )
         recorded = deciding.decide(story, order)
         office.remember(recorded)
         return recorded
@@ -40,7 +43,13 @@ async def carried_out(
         return story.version if trade is None else trade.touched
 
     task = desk.Task(
-        wheel_id, desk.WHEEL, command, decide, show, version, subject=str(trade_id or "")
+        wheel_id,
+        desk.WHEEL,
+        command,
+        decide,
+        show,
+        version,
+        subject=str(trade_id or fact_version or ""),
     )
     return await office.desk.carry_out(task, asked)
 

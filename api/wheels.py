@@ -211,6 +211,20 @@ class WheelController(Controller):
         """Record a split; the same one twice is refused."""
         return await tasks.carried_out(office, asked, wheel_id, data, tasks.the_wheel)
 
+    @post("/wheels/{wheel_id:uuid}/events/{version:int}/void", status_code=200)
+    async def void_fact(
+        self,
+        office: NamedDependency[Office],
+        asked: NamedDependency[desk.Asked],
+        wheel_id: FromPath[UUID],
+        version: FromPath[int],
+        data: JSONBody[commands.VoidFact],
+    ) -> Reply[Answer[answers.Wheel]]:
+        """Void one recorded fact of a wheel: a dividend, a split, one closing; needs a reason."""
+        return await tasks.carried_out(
+            office, asked, wheel_id, data, tasks.the_wheel, fact_version=version
+        )
+
 
 def wheel_reply(body: bytes, now: datetime) -> Reply[Any]:
     """A wheel's reply, tagged with its version."""

@@ -166,6 +166,12 @@ class VoidTrade(Command, frozen=True, kw_only=True):
     reason: Reason
 
 
+class VoidFact(Command, frozen=True, kw_only=True):
+    """One recorded fact never happened."""
+
+    reason: Reason
+
+
 class TradeShares(Command, frozen=True, kw_only=True):
     """Buy or sell shares in the market, or bring them in from elsewhere at their basis."""
 
@@ -200,5 +206,6 @@ WheelCommand = (
     | TradeShares
     | ReceiveDividend
     | ApplySplit
+    | VoidFact
 )
 TradeCommand = Expire | Close | Assign | Roll | CorrectTrade | VoidTrade

@@ -68,6 +68,8 @@ def _drafts(story: Story, order: orders.Order) -> list[orders.Draft]:
             return wheel_orders.dividend(story, order, command)
         case commands.ApplySplit() as command:
             return wheel_orders.split(story, order, command)
+        case commands.VoidFact() as command:
+            return wheel_orders.void(story, order, command)
         case commands.Expire() as command:
             return trade_orders.expire(story, order, command)
         case commands.Close() as command:

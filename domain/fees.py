@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
@@ -26,4 +26,4 @@ class Schedule(msgspec.Struct, frozen=True):
         for tariff in self.tariffs:
             if tariff.since <= day:
                 rate = tariff.per_contract
-        return rate * contracts
+        return (rate * contracts).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)

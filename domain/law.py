@@ -55,7 +55,7 @@ def _archived() -> refusals.Refusal:
     return refusals.OutOfTurn("the wheel is archived", expected="an active wheel")
 
 
-def _entered(entry: history.Entry) -> bool:
+def entered(entry: history.Entry) -> bool:
     """Whether coverage is asked for: never of the past that an import or a migration brings."""
     return not entry.source.startswith(_UNCHECKED)
 
@@ -64,7 +64,7 @@ def _withdrawable(
     wheel: wheels.Wheel, entry: history.Entry, fact: facts.WheelConfigured
 ) -> refusals.Refusal | None:
     secured = (fact.collateral or wheel.collateral) == "cash_secured"
-    if fact.contribution >= 0 or not secured or not _entered(entry):
+    if fact.contribution >= 0 or not secured or not entered(entry):
         return None
     left = wheel.cash + fact.contribution
     if left >= wheel.collateral_in_use:
@@ -89,19 +89,22 @@ def _sellable(
             fact.expiration_date,
             "must not be before the day on which the option was sold (opened_at)",
         )
-    if not _entered(entry):
+    if not entered(entry):
         return None
     return _secured(wheel, fact) if fact.direction == "put" else _covered(wheel, fact)
 
 
 def _secured(wheel: wheels.Wheel, fact: facts.OptionSold) -> refusals.Refusal | None:
-    needed = wheel.collateral_in_use + fact.strike * fact.multiplier * fact.contracts
-    if wheel.collateral == "margin" or needed <= wheel.cash:
+    needed = wheel.collateral_in_use + money.moved(fact.strike, fact.multiplier * fact.contracts)
+    cash = wheel.cash
+    if fact.rolled_from is not None:  # one order with its buy-back: its premium is there too
+        cash += wheels.premium(fact) - fact.fees
+    if wheel.collateral == "margin" or needed <= cash:
         return None
     return refusals.Undersecured(
-        f"{money.cents(needed)} of collateral needed, {money.cents(wheel.cash)} in cash",
+        f"{money.cents(needed)} of collateral needed, {money.cents(cash)} in cash",
         needed=str(needed),
-        cash=str(wheel.cash),
+        cash=str(cash),
         collateral_in_use=str(wheel.collateral_in_use),
     )
 
@@ -128,11 +131,26 @@ def _endable(
     trade = wheel.trades[fact.trade_id]
     if isinstance(fact, facts.OptionExpired):
         return _expirable(trade, entry)
-    if isinstance(fact, facts.OptionAssigned) and trade.direction == "call":
+    if isinstance(fact, facts.OptionBoughtBack):
+        return _tradable(trade, entry)
+    if fact.at_expiry and (early := _expirable(trade, entry)):
+        return early
+    if trade.direction == "call":
         needed = trade.deliverable(fact.contracts)
         if needed > wheel.shares:
             return refusals.MoreThanHeld(needed, wheel.shares)
     return None
+
+
+def _tradable(trade: trades.Trade, entry: history.Entry) -> refusals.Refusal | None:
+    """An option is bought back while there is one: until the end of its expiration's day."""
+    if entry.effective_at <= calendar.day_end(trade.expiration_date) or not entered(entry):
+        return None
+    return refusals.OutOfTurn(
+        f"the option expired on {trade.expiration_date}",
+        expected=f"on or before {trade.expiration_date}",
+        expiration_date=trade.expiration_date.isoformat(),
+    )
 
 
 def _expirable(trade: trades.Trade, entry: history.Entry) -> refusals.Refusal | None:
@@ -150,7 +168,7 @@ def _leaving(wheel: wheels.Wheel, entry: history.Entry, shares: int) -> refusals
     if shares > wheel.shares:
         return refusals.MoreThanHeld(shares, wheel.shares)
     left = wheel.shares - shares
-    if left >= wheel.shares_promised or not _entered(entry):
+    if left >= wheel.shares_promised or not entered(entry):
         return None
     call = next(
         wheel.trades[each] for each in wheel.open_trades if wheel.trades[each].direction == "call"

@@ -35,6 +35,19 @@ def entered(field: str, value: Decimal, *, least: Decimal | None = None) -> Deci
     return value
 
 
+def paid(field: str, amount: Decimal) -> Decimal:
+    """Let an amount in that somebody paid, fees or capital: at least 0, in whole cents."""
+    return cents(entered(field, amount, least=ZERO))
+
+
+def moved(price: Decimal, quantity: Decimal | int) -> Decimal:
+    """The cash that a price moves for a quantity: whole cents, as a broker books them.
+
+    So every figure is the exact sum of the movements that it is made of.
+    """
+    return cents(price * quantity)
+
+
 def counted(field: str, value: int, *, most: int = 1_000_000) -> int:
     """Let a count of contracts or shares in: at least one, at most `most`."""
     if not 1 <= value <= most:

@@ -23,6 +23,7 @@ class Order(msgspec.Struct, frozen=True):
     tariff: fees.Schedule = fees.Schedule()
     portfolio_id: UUID | None = None
     trade_id: UUID | None = None
+    fact_version: int | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ def started(story: Story) -> None:
 def fees_of(given: Decimal | None, order: Order, contracts: int, at: datetime) -> Decimal:
     if given is None:
         return order.tariff.for_contracts(contracts, calendar.trading_day(at))
-    return money.entered("fees", given, least=money.ZERO)
+    return money.paid("fees", given)
 
 
 def sale(

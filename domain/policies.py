@@ -84,9 +84,9 @@ def amounts(policy: Policy, before: wheel.Wheel, entry: history.Entry) -> list[A
         case facts.OptionAssigned():
             lines = _assigned(policy, before, fact)
         case facts.SharesSold():
-            lines = _left(policy, before, fact.shares, fact.price * fact.shares - fact.fees)
+            lines = _left(policy, before, fact.shares, wheel.proceeds(fact))
         case facts.DividendReceived():
-            lines = [_Line(fact.amount_per_share * fact.shares, "dividend", "dividend")]
+            lines = [_Line(money.moved(fact.amount_per_share, fact.shares), "dividend", "dividend")]
         case facts.SplitApplied():
             lines = _split(policy, before, fact)
         case _:
@@ -101,13 +101,13 @@ def amounts(policy: Policy, before: wheel.Wheel, entry: history.Entry) -> list[A
 
 
 def _opened(fact: facts.OptionSold) -> list[_Line]:
-    net = fact.premium_per_share * fact.multiplier * fact.contracts - fact.fees
+    net = wheel.premium(fact) - fact.fees
     return [_Line(net, "option", "premium_received", fact.trade_id)]
 
 
 def _bought_back(policy: Policy, before: wheel.Wheel, fact: facts.OptionBoughtBack) -> list[_Line]:
     trade = before.trades[fact.trade_id]
-    cost = fact.price_per_share * trade.multiplier * fact.contracts + fact.fees
+    cost = trade.buy_back(fact)
     if policy == "cash":
         return [_Line(-cost, "option", "bought_back", trade.id)]
     net = trade.premium_on(fact.contracts) - cost

@@ -55,6 +55,12 @@ class Story(msgspec.Struct, frozen=True):
             wheels.fold(line),
         )
 
+    def wheel_at(self, at: datetime) -> wheels.Wheel:
+        """The wheel as of an instant, as it is believed now."""
+        if not self.line or self.line[-1].effective_at <= at:
+            return self.wheel
+        return wheels.fold(history.timeline(self.entries.values(), at))
+
     @property
     def voided_trades(self) -> dict[UUID, trades.Trade]:
         """Trades whose sale was voided, as they stood by themselves."""

@@ -20,7 +20,11 @@ IN_THE_MONEY = Decimal("0.01")
 
 
 class Closing(msgspec.Struct, frozen=True):
-    """How some of a trade's contracts ended; `premium` is the net opening premium on them."""
+    """How some of a trade's contracts ended.
+
+    `premium` is the net opening premium on them, `cost` what buying them back cost with its
+    fees; an assignment's fees belong to the shares.
+    """
 
     version: int
     outcome: Outcome
@@ -31,12 +35,8 @@ class Closing(msgspec.Struct, frozen=True):
     stock_price: Decimal | None = None
     fees: Decimal = money.ZERO
     at_expiry: bool = False
-
-    def cost(self, multiplier: Decimal) -> Decimal:
-        """What ending them cost: the buy-back and its fees; an assignment's belong to the stock."""
-        if self.price is None:
-            return money.ZERO
-        return self.price * multiplier * self.contracts + self.fees
+    cost: Decimal = money.ZERO
+    rolled_to: UUID | None = None
 
 
 class Trade(msgspec.Struct, frozen=True):
@@ -84,9 +84,12 @@ class Trade(msgspec.Struct, frozen=True):
         return self.total_premium - self.fees - self.buyback_cost
 
     def exercise_amount(self, contracts: int) -> Decimal:
-        """Strike times deliverable of some contracts; an odd deliverable's in whole cents."""
-        amount = self.strike * self.multiplier * contracts
-        return amount if self.multiplier == int(self.multiplier) else money.cents(amount)
+        """Strike times deliverable of some contracts."""
+        return money.moved(self.strike, self.multiplier * contracts)
+
+    def buy_back(self, fact: facts.OptionBoughtBack) -> Decimal:
+        """What buying back costs, with its fees."""
+        return money.moved(fact.price_per_share, self.multiplier * fact.contracts) + fact.fees
 
     def deliverable(self, contracts: int) -> int:
         """Whole shares that some contracts deliver."""
@@ -105,13 +108,14 @@ class Trade(msgspec.Struct, frozen=True):
 
 def split(trade: Trade, fact: facts.SplitApplied, version: int) -> Trade:
     """Whole splits multiply the contracts, others change what a contract delivers."""
+    touched = max(trade.touched, version)
     numerator, denominator = Decimal(fact.numerator), Decimal(fact.denominator)
     strike = money.cents(trade.strike * denominator / numerator)
     premium = money.micro(trade.premium_per_share * denominator / numerator)
     if fact.numerator % fact.denominator:
         return replace(
             trade,
-            touched=version,
+            touched=touched,
             strike=strike,
             premium_per_share=premium,
             multiplier=money.micro(trade.multiplier * numerator / denominator),
@@ -119,11 +123,12 @@ def split(trade: Trade, fact: facts.SplitApplied, version: int) -> Trade:
     times = fact.numerator // fact.denominator
     return replace(
         trade,
-        touched=version,
+        touched=touched,
         strike=strike,
         premium_per_share=premium,
         contracts=trade.contracts * times,
         open_contracts=trade.open_contracts * times,
+        closings=tuple(replace(each, contracts=each.contracts * times) for each in trade.closings),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from domain import (
@@ -43,13 +44,35 @@ def _trade(story: Story, order: orders.Order) -> trades.Trade:
     raise refusals.Unknown("trade", order.trade_id)
 
 
-def _open_trade(story: Story, order: orders.Order) -> trades.Trade:
-    trade = _trade(story, order)
-    if trade.open_contracts:
-        return trade
-    raise refusals.OutOfTurn(
-        f"the trade is {trade.outcome}, not open", outcome=trade.outcome, expected="open"
-    )
+class _Ending(msgspec.Struct, frozen=True):
+    """A trade as it stood when contracts of it ended, how many are free to, and when."""
+
+    trade: trades.Trade
+    contracts: int
+    at: datetime
+
+
+def _ending(story: Story, order: orders.Order, asked: int | None = None) -> _Ending:
+    """What an order that ends contracts is about; without a count, all that may end then.
+
+    A late order is about the trade as it stood then: before a split that came since, say.
+    """
+    now = _trade(story, order)
+    if not now.open_contracts:
+        raise refusals.OutOfTurn(
+            f"the trade is {now.outcome}, not open", outcome=now.outcome, expected="open"
+        )
+    at = _ended_at(order, now)
+    then = story.wheel_at(at).trades.get(now.id)
+    if then is None or not then.open_contracts:
+        raise refusals.OutOfTurn(
+            f"the trade was not open at {at:%Y-%m-%dT%H:%M:%SZ}",
+            expected="a moment at which it was open",
+        )
+    if asked is not None:
+        return _Ending(then, money.counted("contracts", asked), at)
+    left = now.open_contracts * then.contracts // now.contracts
+    return _Ending(then, min(then.open_contracts, left), at)
 
 
 def _ended_at(order: orders.Order, trade: trades.Trade) -> datetime:
@@ -59,16 +82,10 @@ def _ended_at(order: orders.Order, trade: trades.Trade) -> datetime:
     return min(order.now, max(calendar.close_at(trade.expiration_date), trade.opened_at))
 
 
-def _contracts(asked: int | None, trade: trades.Trade) -> int:
-    if asked is None:
-        return trade.open_contracts
-    return money.counted("contracts", asked)
-
-
 def expire(story: Story, order: orders.Order, command: commands.Expire) -> list[orders.Draft]:
-    trade = _open_trade(story, order)
+    ending = _ending(story, order)
+    trade, at = ending.trade, ending.at
     price = money.entered("stock_price_at_expiry", command.stock_price_at_expiry, least=money.ZERO)
-    at = _ended_at(order, trade)
     close = calendar.close_at(trade.expiration_date)
     if at < close:
         raise refusals.OutOfTurn(
@@ -82,21 +99,20 @@ def expire(story: Story, order: orders.Order, command: commands.Expire) -> list[
     if exercised:
         fact: facts.WheelFact = facts.OptionAssigned(
             **orders.of_trade(story, trade),
-            contracts=trade.open_contracts,
+            contracts=ending.contracts,
             stock_price=price,
             at_expiry=True,
         )
     else:
         fact = facts.OptionExpired(
-            **orders.of_trade(story, trade), contracts=trade.open_contracts, stock_price=price
+            **orders.of_trade(story, trade), contracts=ending.contracts, stock_price=price
         )
     return [orders.Draft(fact, at)]
 
 
 def close(story: Story, order: orders.Order, command: commands.Close) -> list[orders.Draft]:
-    trade = _open_trade(story, order)
-    at = _ended_at(order, trade)
-    contracts = _contracts(command.contracts, trade)
+    ending = _ending(story, order, command.contracts)
+    trade, contracts, at = ending.trade, ending.contracts, ending.at
     fact = facts.OptionBoughtBack(
         **orders.of_trade(story, trade),
         contracts=contracts,
@@ -113,25 +129,24 @@ def _buy_back_price(field: str, price: Decimal, trade: trades.Trade) -> Decimal:
 
 
 def assign(story: Story, order: orders.Order, command: commands.Assign) -> list[orders.Draft]:
-    trade = _open_trade(story, order)
+    ending = _ending(story, order, command.contracts)
+    trade, at = ending.trade, ending.at
     price = command.stock_price
     if price is not None:
         money.entered("stock_price", price, least=money.ZERO)
-    at = _ended_at(order, trade)
     fact = facts.OptionAssigned(
         **orders.of_trade(story, trade),
-        contracts=_contracts(command.contracts, trade),
+        contracts=ending.contracts,
         stock_price=price,
-        fees=money.entered("fees", command.fees, least=money.ZERO),
+        fees=money.paid("fees", command.fees),
         at_expiry=at >= calendar.close_at(trade.expiration_date),
     )
     return [orders.Draft(fact, at)]
 
 
 def roll(story: Story, order: orders.Order, command: commands.Roll) -> list[orders.Draft]:
-    trade = _open_trade(story, order)
-    at = _ended_at(order, trade)
-    contracts = _contracts(command.contracts, trade)
+    ending = _ending(story, order, command.contracts)
+    trade, contracts, at = ending.trade, ending.contracts, ending.at
     closing_fees, opening_fees = _roll_fees(command.fees, order, contracts, at)
     sale = orders.sale(
         story,
@@ -165,7 +180,7 @@ def _roll_fees(
     if given is None:
         each = orders.fees_of(None, order, contracts, at)
         return each, each
-    money.entered("fees", given, least=money.ZERO)
+    given = money.paid("fees", given)
     half = money.part(given, 1, 2, None)
     return half, given - half
 

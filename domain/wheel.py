@@ -106,6 +106,11 @@ class Wheel(msgspec.Struct, frozen=True):
         return sum((lot.basis_left for lot in self.lots), money.ZERO)
 
     @property
+    def tax_basis(self) -> Decimal:
+        """The same less the net premiums of the puts that brought them."""
+        return sum((lot.tax_left for lot in self.lots), money.ZERO)
+
+    @property
     def cycle(self) -> Cycle | None:
         """The cycle under way."""
         return self.cycles[-1] if self.cycles and self.cycles[-1].ended_at is None else None
@@ -143,9 +148,9 @@ def evolve(wheel: Wheel, entry: history.Entry) -> Wheel:
         case facts.SharesBought() | facts.SharesTransferredIn():
             after = _shares_in(wheel, entry, fact)
         case facts.SharesSold():
-            after = _shares_out(wheel, fact.shares, fact.price * fact.shares - fact.fees)
+            after = _shares_out(wheel, fact.shares, proceeds(fact))
         case facts.DividendReceived():
-            after = _dividend(wheel, fact.amount_per_share * fact.shares)
+            after = _dividend(wheel, entry, money.moved(fact.amount_per_share, fact.shares))
         case facts.SplitApplied():
             after = _split(wheel, entry, fact)
         case facts.TradeNoted():
@@ -176,7 +181,7 @@ def _started(wheel: Wheel, entry: history.Entry, fact: facts.WheelStarted) -> Wh
     )
     if not fact.shares:
         return started
-    basis = fact.cost_basis * fact.shares
+    basis = money.moved(fact.cost_basis, fact.shares)
     held = _lot_in(started, entry, "transferred_in", fact.shares, basis, basis)
     return replace(held, in_kind=held.in_kind + basis)
 
@@ -194,11 +199,11 @@ def _configured(wheel: Wheel, fact: facts.WheelConfigured) -> Wheel:
 
 def _sold(wheel: Wheel, entry: history.Entry, fact: facts.OptionSold) -> Wheel:
     wheel = _cycle_begun(wheel, entry)
-    total = fact.premium_per_share * fact.multiplier * fact.contracts
+    total = premium(fact)
     trade = trades.Trade(
         fact.trade_id,
         entry.version,
-        max((entry.version, *entry.amended_by)),
+        _newest(entry),
         fact.direction,
         fact.strike,
         fact.expiration_date,
@@ -229,6 +234,7 @@ def _bought_back(wheel: Wheel, entry: history.Entry, fact: facts.OptionBoughtBac
     trade = wheel.trades.get(fact.trade_id)
     if trade is None:
         return wheel
+    cost = trade.buy_back(fact)
     closing = trades.Closing(
         entry.version,
         "rolled" if fact.rolled_to else "closed_early",
@@ -237,8 +243,9 @@ def _bought_back(wheel: Wheel, entry: history.Entry, fact: facts.OptionBoughtBac
         trade.premium_on(fact.contracts),
         price=fact.price_per_share,
         fees=fact.fees,
+        cost=cost,
+        rolled_to=fact.rolled_to,
     )
-    cost = closing.cost(trade.multiplier)
     trade = replace(
         trade,
         buyback_cost=trade.buyback_cost + cost,
@@ -267,14 +274,14 @@ def _assigned(wheel: Wheel, entry: history.Entry, fact: facts.OptionAssigned) ->
     trade = wheel.trades.get(fact.trade_id)
     if trade is None:
         return wheel
-    premium = trade.premium_on(fact.contracts)
+    net = trade.premium_on(fact.contracts)
     put = trade.direction == "put"
     closing = trades.Closing(
         entry.version,
         "assigned" if put else "called_away",
         fact.contracts,
         entry.effective_at,
-        premium,
+        net,
         stock_price=fact.stock_price,
         fees=fact.fees,
         at_expiry=fact.at_expiry,
@@ -286,13 +293,13 @@ def _assigned(wheel: Wheel, entry: history.Entry, fact: facts.OptionAssigned) ->
         return _shares_out(wheel, shares, amount - fact.fees)
     basis = amount + fact.fees
     wheel = replace(wheel, cash=wheel.cash - basis)
-    return _lot_in(wheel, entry, "assigned", shares, basis, basis - premium, trade.id)
+    return _lot_in(wheel, entry, "assigned", shares, basis, basis - net, trade.id)
 
 
 def _shares_in(
     wheel: Wheel, entry: history.Entry, fact: facts.SharesBought | facts.SharesTransferredIn
 ) -> Wheel:
-    amount = fact.price * fact.shares
+    amount = money.moved(fact.price, fact.shares)
     if isinstance(fact, facts.SharesTransferredIn):
         wheel = replace(wheel, in_kind=wheel.in_kind + amount, cash=wheel.cash - fact.fees)
         how = "transferred_in"
@@ -315,7 +322,9 @@ def _shares_out(wheel: Wheel, shares: int, proceeds: Decimal) -> Wheel:
     return _booked(wheel, stock_gain=gain)
 
 
-def _dividend(wheel: Wheel, amount: Decimal) -> Wheel:
+def _dividend(wheel: Wheel, entry: history.Entry, amount: Decimal) -> Wheel:
+    if not wheel.cycles:
+        wheel = _cycle_begun(wheel, entry)
     return _booked(replace(wheel, cash=wheel.cash + amount), dividends=amount)
 
 
@@ -323,7 +332,7 @@ def _split(wheel: Wheel, entry: history.Entry, fact: facts.SplitApplied) -> Whee
     held = lots.split(wheel.lots, fact)
     options = dict(wheel.trades)
     for trade_id in wheel.open_trades:
-        options[trade_id] = trades.split(options[trade_id], fact, entry.version)
+        options[trade_id] = trades.split(options[trade_id], fact, _newest(entry))
     after = replace(
         wheel,
         trades=options,
@@ -347,7 +356,7 @@ def _noted(wheel: Wheel, entry: history.Entry, fact: facts.TradeNoted) -> Wheel:
     trade = wheel.trades.get(fact.trade_id)
     if trade is None:
         return wheel
-    noted = replace(trade, notes=fact.notes, touched=entry.version)
+    noted = replace(trade, notes=fact.notes, touched=max(trade.touched, _newest(entry)))
     return replace(wheel, trades={**wheel.trades, trade.id: noted})
 
 
@@ -358,7 +367,7 @@ def _ended(
     left = trade.open_contracts - closing.contracts
     trade = replace(
         trade,
-        touched=max((trade.touched, entry.version, *entry.amended_by)),
+        touched=max(trade.touched, _newest(entry)),
         open_contracts=left,
         premium_left=trade.premium_left - closing.premium,
         closings=(*trade.closings, closing),
@@ -393,6 +402,21 @@ def _lot_in(
         trade_id,
     )
     return replace(wheel, lots=(*wheel.lots, lot), shares=wheel.shares + shares)
+
+
+def _newest(entry: history.Entry) -> int:
+    """The version of the fact, or of the last amendment that touched it."""
+    return max((entry.version, *entry.amended_by))
+
+
+def premium(fact: facts.OptionSold) -> Decimal:
+    """What a sale brought in, before fees."""
+    return money.moved(fact.premium_per_share, fact.multiplier * fact.contracts)
+
+
+def proceeds(fact: facts.SharesSold) -> Decimal:
+    """What selling shares brought in, net of fees."""
+    return money.moved(fact.price, fact.shares) - fact.fees
 
 
 def _premium(wheel: Wheel, amount: Decimal) -> Wheel:

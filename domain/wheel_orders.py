@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from domain import (
     calendar,
     commands,
     facts,
-    history,
     market,
     moments,
     money,
     orders,
     refusals,
 )
-from domain import wheel as wheels
 from domain.story import Story
 
 
@@ -32,7 +30,7 @@ def start(story: Story, order: orders.Order, command: commands.StartWheel) -> li
         )
     capital = money.ZERO
     if command.capital_allocated is not None:
-        capital = money.entered("capital_allocated", command.capital_allocated)
+        capital = money.cents(money.entered("capital_allocated", command.capital_allocated))
     basis = _basis(command)
     assert order.portfolio_id is not None
     fact = facts.WheelStarted(
@@ -73,10 +71,11 @@ def configure(
     story: Story, order: orders.Order, command: commands.ConfigureWheel
 ) -> list[orders.Draft]:
     orders.started(story)
+    at = orders.when(order)
     contribution = money.ZERO
     if command.capital_allocated is not None:
-        wanted = money.entered("capital_allocated", command.capital_allocated, least=money.ZERO)
-        contribution = wanted - story.wheel.capital
+        wanted = money.paid("capital_allocated", command.capital_allocated)
+        contribution = wanted - story.wheel_at(at).capital
     fact = facts.WheelConfigured(
         **orders.of_wheel(story),
         contribution=contribution,
@@ -86,7 +85,7 @@ def configure(
     )
     if fact == facts.WheelConfigured(**orders.of_wheel(story)):
         return []
-    return [orders.Draft(fact, orders.when(order))]
+    return [orders.Draft(fact, at)]
 
 
 def archive(
@@ -123,7 +122,7 @@ def trade_shares(
         **orders.of_wheel(story),
         shares=shares,
         price=price,
-        fees=money.entered("fees", command.fees, least=money.ZERO),
+        fees=money.paid("fees", command.fees),
     )
     return [orders.Draft(fact, orders.when(order))]
 
@@ -138,7 +137,7 @@ def dividend(
     amount = money.entered("amount_per_share", command.amount_per_share)
     shares = command.shares
     if shares is None:
-        shares = _entitled(story, command, at)
+        shares = _entitled(story, command)
     money.counted("shares", shares, most=10**9)
     money.notional("amount_per_share", amount * shares)
     fact = facts.DividendReceived(
@@ -147,16 +146,33 @@ def dividend(
     return [orders.Draft(fact, at)]
 
 
-def _entitled(story: Story, command: commands.ReceiveDividend, at: datetime) -> int:
-    """The shares held into the ex-date; where none were, those held when it was paid."""
-    eve = calendar.day_end(command.ex_date - timedelta(days=1))
-    for instant in (eve, at):
-        held = wheels.fold(history.timeline(story.entries.values(), instant)).shares
+def _entitled(story: Story, command: commands.ReceiveDividend) -> int:
+    """The shares held into the ex-date; where none were, those held at its end.
+
+    Whoever writes down one day's trades in a row means the latter.
+    """
+    for day in (command.ex_date - timedelta(days=1), command.ex_date):
+        held = story.wheel_at(calendar.day_end(day)).shares
         if held:
             return held
     raise refusals.OutOfTurn(
         f"no shares were held into {command.ex_date}", expected="shares held into the ex-date"
     )
+
+
+def void(story: Story, order: orders.Order, command: commands.VoidFact) -> list[orders.Draft]:
+    """Any one fact never happened: a dividend mistyped, one closing of several."""
+    orders.started(story)
+    version = order.fact_version
+    entry = story.entries.get(version or 0)
+    if version is None or entry is None:
+        raise refusals.Unknown("fact", version)
+    if entry.voided:
+        raise refusals.OutOfTurn("the fact is voided already", version=version)
+    if isinstance(entry.fact, facts.WheelStarted):
+        raise refusals.OutOfTurn("a wheel's start cannot be voided; archive the wheel")
+    fact = facts.FactVoided(**orders.of_wheel(story), fact_version=version, reason=command.reason)
+    return [orders.Draft(fact, orders.when(order))]
 
 
 def split(story: Story, order: orders.Order, command: commands.ApplySplit) -> list[orders.Draft]:
@@ -169,6 +185,6 @@ def split(story: Story, order: orders.Order, command: commands.ApplySplit) -> li
         **orders.of_wheel(story),
         numerator=numerator,
         denominator=denominator,
-        cash_in_lieu=money.entered("cash_in_lieu", command.cash_in_lieu, least=money.ZERO),
+        cash_in_lieu=money.paid("cash_in_lieu", command.cash_in_lieu),
     )
     return [orders.Draft(fact, orders.when(order))]

@@ -70,6 +70,7 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     stock_price: Decimal | None
     fees: Decimal
     net_premium: Decimal
+    rolled_to: UUID | None
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,7 +257,7 @@ def trade(story: Story, state: trades.Trade, now: datetime, *, voided: bool = Fa
             None,
         ),
         net_premium=money.cents(state.net_premium),
-        closings=[_closing(state, each) for each in state.closings],
+        closings=[_closing(each) for each in state.closings],
         rolled_from=state.rolled_from,
         rolled_to=state.rolled_to,
         evidence_missing=not voided and lacks_evidence(state, now),
@@ -283,7 +284,7 @@ def _price(price: Decimal | None) -> Decimal | None:
     return None if price is None else money.price(price)
 
 
-def _closing(state: trades.Trade, closing: trades.Closing) -> Closing:
+def _closing(closing: trades.Closing) -> Closing:
     return Closing(
         outcome=closing.outcome,
         contracts=closing.contracts,
@@ -291,7 +292,8 @@ def _closing(state: trades.Trade, closing: trades.Closing) -> Closing:
         price_per_share=_price(closing.price),
         stock_price=_price(closing.stock_price),
         fees=money.cents(closing.fees),
-        net_premium=money.cents(closing.premium - closing.cost(state.multiplier)),
+        net_premium=money.cents(closing.premium - closing.cost),
+        rolled_to=closing.rolled_to,
     )
 
 
@@ -344,8 +346,8 @@ def tally(state: trades.Trade) -> Tally:
         int(outcome != "open"),
         int(won),
         int(lost),
-        int(outcome == "assigned"),
-        int(outcome == "called_away"),
+        int(outcome != "open" and any(each.outcome == "assigned" for each in state.closings)),
+        int(outcome != "open" and any(each.outcome == "called_away" for each in state.closings)),
         int(put),
         int(not put),
         state.total_premium,

@@ -264,7 +264,7 @@ async def open_trades(views: Views, wheel_id: UUID, now: datetime) -> list[Any]:
 async def lots(views: Views, wheel_id: UUID) -> list[Any]:
     """A wheel's lots, the oldest first."""
     await wheel(views, wheel_id)
-    return await _bodies(views, "lots", "id", wheel_id)
+    return await _bodies(views, "lots", "acquired_at, id", wheel_id)
 
 
 async def cycles(views: Views, wheel_id: UUID) -> list[Any]:
@@ -369,6 +369,7 @@ class Holding(msgspec.Struct, frozen=True):
     is_active: bool
     shares: int
     basis: Decimal
+    tax_basis: Decimal
     open_trades: int
     tally: answers.Tally
     shown: answers.Wheel
@@ -384,7 +385,7 @@ async def holdings(
     elif portfolio_id is not None:
         clause, values = "portfolio_id=?", [portfolio_id.hex]
     found = await views.rows(
-        "SELECT id, symbol, is_active, shares, basis, open_trades, tally, body "  # noqa: S608
+        "SELECT id, symbol, is_active, shares, basis, tax_basis, open_trades, tally, body "  # noqa: S608
         f"FROM wheels WHERE {clause}",
         values,
     )
@@ -395,9 +396,10 @@ async def holdings(
             bool(row[2]),
             row[3],
             Decimal(row[4]),
-            row[5],
-            _TALLY.decode(row[6]),
-            decoded(row[7], answers.Wheel),
+            Decimal(row[5]),
+            row[6],
+            _TALLY.decode(row[7]),
+            decoded(row[8], answers.Wheel),
         )
         for row in found
     ]

@@ -31,14 +31,14 @@ def _upsert(table: str, columns: str) -> str:
 _WHEEL = _upsert(
     "wheels",
     "id,portfolio_id,symbol,state,profile,is_active,shares,cash,capital_allocated,"
-    "collateral_in_use,basis,created_at,updated_at,version,position,open_trades,tally,body",
+    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,tally,body",
 )
 _TRADE = _upsert(
     "trades",
     "id,wheel_id,portfolio_id,symbol,direction,outcome,strike,contracts,premium_per_share,"
     "total_premium,net_premium,expiration_date,opened_at,closed_at,created_at,version,tally,body",
 )
-_LOT = _upsert("lots", "wheel_id,id,body")
+_LOT = _upsert("lots", "wheel_id,id,acquired_at,body")
 _CYCLE = _upsert("cycles", "wheel_id,number,body")
 _OPEN = _upsert(
     "open_options",
@@ -91,6 +91,7 @@ def _wheel(after: books.Books, position: int) -> Write:
         float(state.capital),
         float(state.collateral_in_use),
         str(state.basis),
+        str(state.tax_basis),
         text(state.created_at),
         text(story.recorded_at),
         story.version,
@@ -170,7 +171,7 @@ def _lots(old: wheels.Wheel, story: Story) -> Iterator[Write]:
     for lot in story.wheel.lots:
         if known.pop(lot.id, None) != lot:
             body = answers.ENCODER.encode(answers.lot(story.wheel_id, lot))
-            yield _LOT, (story.wheel_id.hex, lot.id, body)
+            yield _LOT, (story.wheel_id.hex, lot.id, text(lot.acquired_at), body)
     for gone in known:
         yield "DELETE FROM lots WHERE wheel_id=? AND id=?", (story.wheel_id.hex, gone)
 

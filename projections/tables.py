@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) 
 CREATE TABLE IF NOT EXISTS wheels (
   id TEXT PRIMARY KEY, portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL,
   profile TEXT NOT NULL, is_active INTEGER NOT NULL, shares INTEGER NOT NULL, cash REAL NOT NULL,
-  capital_allocated REAL NOT NULL, collateral_in_use REAL NOT NULL, basis TEXT NOT NULL,
+  capital_allocated REAL NOT NULL, collateral_in_use REAL NOT NULL,
+  basis TEXT NOT NULL, tax_basis TEXT NOT NULL,
   created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL,
   position INTEGER NOT NULL, open_trades INTEGER NOT NULL, tally BLOB NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -48,7 +49,8 @@ CREATE INDEX IF NOT EXISTS trades_of_wheel ON trades (wheel_id, opened_at);
 CREATE INDEX IF NOT EXISTS trades_of_portfolio ON trades (portfolio_id, opened_at);
 CREATE INDEX IF NOT EXISTS trades_by_time ON trades (opened_at);
 CREATE TABLE IF NOT EXISTS lots (
-  wheel_id TEXT NOT NULL, id INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (wheel_id, id)
+  wheel_id TEXT NOT NULL, id INTEGER NOT NULL, acquired_at TEXT NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (wheel_id, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cycles (
   wheel_id TEXT NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL,

@@ -179,6 +179,11 @@ def _projected(
     return connection
 
 
+def _by(recorded: facts.Recorded, as_of: datetime) -> bool:
+    """Whether it had happened; a portfolio was there before it was entered, like a wheel."""
+    return recorded.effective_at <= as_of or isinstance(recorded.fact, facts.PortfolioCreated)
+
+
 def _rows_then(
     stream: Sequence[facts.Recorded], as_of: datetime | None, known_at: datetime | None
 ) -> Iterable[rows.Write]:
@@ -189,5 +194,5 @@ def _rows_then(
     if last.kind == "wheel":
         told = books.opened(last.stream_id, known, as_of=as_of)
         return rows.of_wheel(None, told, last.position)
-    happened = [each for each in known if as_of is None or each.effective_at <= as_of]
+    happened = [each for each in known if as_of is None or _by(each, as_of)]
     return rows.of_small(last.kind, last.stream_id, happened) if happened else ()

@@ -37,7 +37,11 @@ def shareholder(shares: int = 100) -> Desk:
 def test_a_put_must_be_secured_by_cash() -> None:
     refusal = Desk("9999").refused(sale("put"))
     assert isinstance(refusal, refusals.Undersecured)
-    assert refusal.details == {"needed": "10000", "cash": "9999", "collateral_in_use": "0"}
+    assert refusal.details == {
+        "needed": "10000.00",
+        "cash": "9999.00",
+        "collateral_in_use": "0",
+    }
 
 
 def test_open_puts_have_pledged_their_cash() -> None:
@@ -378,7 +382,7 @@ def test_nothing_ends_before_it_was_sold() -> None:
     desk = Desk()
     put = desk.put("100", "1.00")
     refusal = desk.refused(close(effective_at="2026-01-02"), put)
-    assert isinstance(refusal, refusals.MoreThanOpen)
+    assert isinstance(refusal, refusals.OutOfTurn)
 
 
 def test_trades_from_before_the_wheel_was_set_up_here_may_be_entered() -> None:

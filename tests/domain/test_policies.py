@@ -102,7 +102,7 @@ def test_shares_from_several_lots_gain_by_lot_in_cents() -> None:
     desk.buys(2, "20")
     desk.sells(3, "33.333333")
     parts = [(each.lot, each.amount) for each in desk.income("cash")]
-    assert parts == [(2, usd("23.33")), (3, usd("26.669999"))]
+    assert parts == [(2, usd("23.33")), (3, usd("26.67"))]
 
 
 def test_a_day_is_a_new_york_day() -> None:

@@ -206,7 +206,7 @@ def test_a_lots_basis_leaves_in_cents_and_none_of_it_is_lost() -> None:
         before = desk.wheel.basis
         desk.sells(1, "40")
         bases.append(before - desk.wheel.basis)
-    assert bases == [usd("33.33"), usd("33.33"), usd("33.349999")]
+    assert bases == [usd("33.33"), usd("33.33"), usd("33.35")]
 
 
 def test_a_roll_is_one_order_whose_legs_know_each_other() -> None:
