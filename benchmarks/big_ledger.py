@@ -37,6 +37,7 @@ MONDAY: Final = date(2022, 1, 3)
 CAPITAL: Final = Decimal(1_000_000)
 MOST_CONTRACTS: Final = 4
 MOST_SHARES: Final = 100 * MOST_CONTRACTS
+FRIDAY: Final = 4
 _BATCH: Final = 20_000
 _LONG_AGO: Final = datetime(2021, 12, 31, 15, tzinfo=UTC)
 
@@ -176,7 +177,8 @@ class Life:
 
     def _rolled(self, week: Week, sold: facts.OptionSold) -> Iterator[facts.Recorded]:
         yield self._bought_back(week.closes, sold, contracts := self._left)
-        later = calendar.last_session(week.expiration + timedelta(weeks=1))
+        friday = week.expiration + timedelta(days=FRIDAY - week.expiration.weekday())
+        later = calendar.last_session(friday + timedelta(weeks=1))
         yield self._sold(week.closes, later, contracts, rolled=sold)
 
     def _bought_back(self, at: datetime, sold: facts.OptionSold, contracts: int) -> facts.Recorded:
