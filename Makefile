@@ -4,6 +4,7 @@
 # package pinned by version and hash in requirements.lock. Commands run from this directory, so the
 # project itself needs no installing.
 
+MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed

@@ -50,10 +50,14 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
         super().__init__(datastore)
         self.sql_create_statements += [sql.SQL(statement).format() for statement in _TABLES]
 
-    def _create_table(self, curs: psycopg.Cursor[rows.DictRow]) -> None:
-        """IF NOT EXISTS alone fails for one of two that make a table at the same moment."""
-        curs.execute("SELECT pg_advisory_xact_lock(%s)", (_MAKING,))
-        super()._create_table(curs)
+    def create_table(self) -> None:
+        """One at a time: of two that make a type at the same moment, one would fail."""
+        with self.datastore.get_connection() as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (_MAKING,))
+            try:
+                super().create_table()
+            finally:
+                connection.execute("SELECT pg_advisory_unlock(%s)", (_MAKING,))
 
     def _fetch_ids_after_insert_events(
         self,
