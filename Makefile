@@ -19,7 +19,8 @@ ARGS ?=
 $(shell test -x $(BIN)/python || rm -f $(INSTALLED))
 
 help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@"$(PYTHON)" -c 'import re; print(*(f"  make {t:<10} {h}" for t, h in \
+		re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)), sep="\n")'
 
 install: $(INSTALLED) ## Install everything into .venv (does nothing when nothing changed)
 
@@ -71,8 +72,8 @@ $(INSTALLED): requirements.lock
 		exit 1; }
 	@test -f $@ || { rm -rf .venv && "$(PYTHON)" -m venv .venv; }
 	@rm -f $@
-	@awk '/^uv==/ {found = 1} found && /^[^ ]/ && !/^uv==/ {exit} found' requirements.lock \
-		> .venv/uv.lock
+	@"$(PYTHON)" -c 'import re; print(re.search(r"(?ms)^uv==.*?(?=^\S|\Z)", \
+		open("requirements.lock").read())[0])' > .venv/uv.lock
 	@echo "Installing into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--requirement .venv/uv.lock

@@ -106,6 +106,9 @@ class ScriptedPrices(Mapping[str, Decimal]):
         return self._script
 
 
+MOST: Final = Decimal(1_000_000)
+
+
 def _at(told: Decimal | list[tuple[datetime, Decimal]], now: datetime) -> Decimal | None:
     """The price of the moment, None before the first; nobody sells for nothing."""
     if isinstance(told, Decimal):
@@ -113,7 +116,7 @@ def _at(told: Decimal | list[tuple[datetime, Decimal]], now: datetime) -> Decima
     else:
         begun = [(_aware(since), price) for since, price in told if _aware(since) <= now]
         price = max(begun, key=lambda pair: pair[0])[1] if begun else None
-    return price if price is not None and price > 0 else None
+    return price if price is not None and price.is_finite() and 0 < price < MOST else None
 
 
 def _aware(instant: datetime) -> datetime:

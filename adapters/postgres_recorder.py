@@ -11,8 +11,9 @@ from eventsourcing import persistence, postgres
 from psycopg import conninfo, rows, sql
 
 from adapters import beside, chain
-from domain import ports
+from domain import ports, refusals
 
+_KNOWN = {"dbname", "host", "port", "user", "password"}
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS chain (position bigint PRIMARY KEY, hash bytea NOT NULL)",
     """CREATE TABLE IF NOT EXISTS answers (
@@ -29,12 +30,18 @@ _MAKING = 0x77686565
 def opened(url: str) -> PostgresRecorder:
     """Connect, and make the tables when they are not there yet."""
     given = conninfo.conninfo_to_dict(url)
+    if unknown := given.keys() - _KNOWN:
+        raise refusals.Unavailable(
+            f"the event store's URL asks for {', '.join(sorted(unknown))}, which is not supported",
+            part="event_store",
+        )
     datastore = postgres.PostgresDatastore(
         dbname=str(given.get("dbname") or "wheelwright"),
         host=str(given.get("host") or "127.0.0.1"),
         port=str(given.get("port") or 5432),
         user=str(given.get("user") or "postgres"),
         password=str(given.get("password") or ""),
+        connect_timeout=1.0,
         pool_size=2,
         max_overflow=4,
     )

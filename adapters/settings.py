@@ -19,6 +19,8 @@ from msgspec import Meta
 PREFIX: Final = "WHEEL_"
 CONFIG_VARIABLE: Final = "WHEEL_CONFIG"
 DEFAULT_CONFIG: Final = Path("config/server.yaml")
+FIRST_YEAR: Final = 1973
+LAST_YEAR: Final = 2200
 HIDDEN: Final = frozenset({"api_token"})
 """Keys whose value is never shown, whatever is wrong with it."""
 
@@ -259,6 +261,16 @@ def _check_together(settings: Settings) -> None:
         raise Misconfigured(
             "api_token", None, f"set, as api_host is {settings.api_host}: others can reach it"
         )
+    if settings.market == "schwab":
+        raise Misconfigured("market", "schwab", "simulated or replay: schwab comes later")
+    start = settings.market_start
+    if start is not None and not FIRST_YEAR <= start.year <= LAST_YEAR:
+        raise Misconfigured("clock", settings.clock, f"from {FIRST_YEAR} to {LAST_YEAR}")
+    token = settings.api_token or ""
+    if not (token.isascii() and token.isprintable()):
+        raise Misconfigured("api_token", token, "printable ASCII, as it travels in a header")
+    if settings.replay_file is not None and not settings.replay_file.exists():
+        raise Misconfigured("replay_file", str(settings.replay_file), "a path that exists")
     if settings.market == "replay" and settings.replay_file is None:
         raise Misconfigured("replay_file", None, "the path of a file, as market is replay")
     if settings.has_own_bus and settings.api_port == settings.nats_port:

@@ -48,7 +48,9 @@ async def _listen(office: Office) -> None:
 
     async def advanced(heard: envelope.Heard) -> None:
         with suppress(envelope.Unreadable):
-            await office.live.moved(heard.read(subjects.Nudge).data.position)
+            told = heard.read(subjects.Nudge)
+            if told.type == subjects.VIEWS_ADVANCED:
+                await office.live.moved(told.data.position)
 
     async def beaten(heard: envelope.Heard) -> None:
         with suppress(envelope.Unreadable):

@@ -50,12 +50,14 @@ def application(
     """The ASGI application around an office."""
     errors = Errors(office.clock)
     token = dependencies.Token(office.settings.api_token)
+    visitor = dependencies.Visitor(office.settings.api_host, trusted=office.settings.api_token)
 
     async def the_office() -> Office:
         return office
 
     async def before(request: Request[Any, Any, Any]) -> None:
         token.check(request)
+        visitor.check(request)
         dependencies.known_parameters_only(request)
 
     app = Litestar(
@@ -75,6 +77,7 @@ def application(
         on_startup=list(on_startup),
         on_shutdown=list(on_shutdown),
         debug=False,
+        logging_config=None,  # ours is set up by the process
     )
     app.state.query_parameters = _query_parameters(app)
     return app

@@ -105,6 +105,40 @@ def known_parameters_only(request: Request[Any, Any, Any]) -> None:
             )
 
 
+class Visitor:
+    """A guard against web pages of others that speak through their reader's browser.
+
+    Without a token whoever reaches the port may write. A page can reach it: with a form, which
+    cannot send JSON; with a request that says its Origin; or by a name of its own for our
+    address, which then stands in Host.
+    """
+
+    def __init__(self, host: str, *, trusted: str | None) -> None:
+        self._hosts = {"127.0.0.1", "localhost", "[::1]", host.lower()}
+        self._open = trusted is not None
+
+    def check(self, request: Request[Any, Any, Any]) -> None:
+        """Raise refusals.Invalid for what no client of ours would send."""
+        kind = request.headers.get("content-type", "")
+        has_body = request.headers.get("content-length", "0") != "0" or (
+            "transfer-encoding" in request.headers
+        )
+        if has_body and kind.split(";")[0].strip().lower() != "application/json":
+            raise refusals.Invalid("Content-Type", kind, "must be application/json")
+        if self._open:
+            return
+        self._known("Host", request.headers.get("host", ""))
+        origin = request.headers.get("origin")
+        if origin is not None:
+            self._known("Origin", origin.partition("://")[2])
+
+    def _known(self, header: str, place: str) -> None:
+        name, colon, port = place.rpartition(":")
+        host = name if colon and port.isdigit() else place
+        if host.lower() not in self._hosts:
+            raise refusals.Invalid(header, place, "must be this machine, as no token is set")
+
+
 class Token:
     """A guard that asks for the bearer token, where one is set."""
 

@@ -112,6 +112,8 @@ class Desk:
         self._waiting: list[tuple[ports.Append, asyncio.Future[Sequence[int]]]] = []
         self._writing: asyncio.Task[None] | None = None
         self.head = 0
+        self.failing: str | None = None
+        """Why the last orders could not be stored, while that is so."""
 
     async def state(self, model: Model[S], stream_id: UUID) -> S:
         """A stream's state as this process knows it, read when it does not."""
@@ -208,6 +210,12 @@ class Desk:
                 )
             except refusals.Refusal as refusal:
                 outcomes = [refusal] * len(jobs)
+            except Exception as fault:
+                for _, done in jobs:
+                    done.set_exception(fault)
+                raise
+            failed = next((o for o in outcomes if isinstance(o, refusals.Unavailable)), None)
+            self.failing = None if failed is None else failed.message
             for (_, done), outcome in zip(jobs, outcomes, strict=True):
                 if isinstance(outcome, refusals.Refusal):
                     done.set_exception(outcome)

@@ -8,6 +8,7 @@ from typing import Any
 from litestar import Request
 from litestar.exceptions import (
     HTTPException,
+    InternalServerException,
     MethodNotAllowedException,
     NotAuthorizedException,
     NotFoundException,
@@ -63,6 +64,9 @@ class Errors:
                 )
             case NotAuthorizedException():
                 return self._reply(401, "UNAUTHORIZED", error.detail, {}, dict(error.headers or {}))
+            case InternalServerException() if "disconnect" in error.detail:
+                why = {"field": "body", "value": None, "constraint": "must be sent whole"}
+                return self._reply(400, "VALIDATION_ERROR", "body must be sent whole", why)
             case _ if error.status_code < 500:  # noqa: PLR2004  the client's fault
                 why = {"field": "body", "value": None, "constraint": error.detail}
                 return self._reply(400, "VALIDATION_ERROR", error.detail, why)

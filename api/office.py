@@ -22,6 +22,7 @@ from domain import facts, fees, market, moments, ports, refusals, subjects
 from projections import questions, views
 
 _TRADES_KEPT = 50_000
+RESTLESS = 60.0
 
 
 class When(msgspec.Struct, frozen=True):
@@ -66,6 +67,9 @@ class Office:
         self.quotes: dict[str, market.Quote] = {}
         self.heard: dict[str, datetime] = {}
         self._heard_at: dict[str, float] = {}
+        self.beats: dict[str, subjects.Heartbeat] = {}
+        self._moved_at: dict[str, float] = {}
+        self._born_at: dict[str, list[float]] = {}
         self.started_at = clock.now()
         self._wheels: OrderedDict[UUID, UUID] = OrderedDict()
 
@@ -93,6 +97,29 @@ class Office:
         if beat.state != "stopping" and at >= self._heard_at.get(beat.worker, -math.inf):
             self.heard[beat.worker] = beat.as_of
             self._heard_at[beat.worker] = at
+            self._compare(self.beats.get(beat.worker), beat, at)
+            self.beats[beat.worker] = beat
+
+    def _compare(
+        self, before: subjects.Heartbeat | None, beat: subjects.Heartbeat, at: float
+    ) -> None:
+        if before is None or before.position != beat.position:
+            self._moved_at[beat.worker] = at
+        if before is None or before.pid != beat.pid:
+            born = [each for each in self._born_at.get(beat.worker, []) if each > at - RESTLESS]
+            self._born_at[beat.worker] = [*born, at]
+
+    def stuck(self, worker: str, head: int) -> timedelta:
+        """How long a worker that follows the log has stood still behind its head."""
+        position = self.beats[worker].position
+        if position is None or position >= head:
+            return timedelta(0)
+        return timedelta(seconds=time.monotonic() - self._moved_at[worker])
+
+    def births(self, worker: str) -> int:
+        """How often a worker has begun in the last minute."""
+        since = time.monotonic() - RESTLESS
+        return sum(each > since for each in self._born_at.get(worker, []))
 
     def silence(self, worker: str) -> timedelta:
         """How long a worker has not been heard, in real time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from functools import cache
@@ -9,11 +10,12 @@ from typing import Any
 
 import msgspec
 from litestar import Request
-from litestar.exceptions import ClientException
+from litestar.exceptions import ClientException, InternalServerException
 
 from domain import refusals
 
 LARGEST_BODY = 1_000_000
+READ_WITHIN = 20.0
 _WHERE = re.compile(r"^(?P<constraint>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<field>.*)`")
@@ -31,8 +33,9 @@ class Exact(Request[Any, Any, Any]):
 
     async def _bounded(self) -> bytes:
         try:
-            return await self.body()
-        except ClientException as error:
+            async with asyncio.timeout(READ_WITHIN):
+                return await self.body()
+        except (ClientException, InternalServerException, TimeoutError) as error:
             raise refusals.Invalid(
                 "body", None, f"must be read whole, of at most {LARGEST_BODY} bytes"
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
 
 from granian.constants import Interfaces
@@ -12,14 +13,23 @@ from litestar import Litestar
 END_WITHIN = 2.0
 
 
+async def _address(host: str, port: int) -> str:
+    """A name's address: the server listens on addresses only."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return str(found[0][4][0])
+
+
 async def serve(application: Litestar, host: str, port: int, stop: asyncio.Event) -> None:
     """Serve until `stop` is set; requests under way get a moment to end."""
     server = Server(
         application,
-        address=host,
+        address=await _address(host, port),
         port=port,
         interface=Interfaces.ASGI,
         websockets=False,
+        # Silent connections are not timed out: they must be many before they stand in the way.
+        backlog=1024,
+        backpressure=4096,
         log_access=False,
         log_dictconfig={"version": 1, "disable_existing_loggers": False},
     )

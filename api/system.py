@@ -19,6 +19,7 @@ from projections import questions
 WORKERS = ("projector", "relay", "prices", "risk")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
+RESTLESS_AT = 4
 Status = Literal["healthy", "degraded"]
 
 
@@ -98,7 +99,7 @@ async def _parts(office: Office) -> dict[str, Part]:
         "views": await _views(office, head),
         "bus": _bus(office),
         "market": _market(office),
-        **{name: _worker(office, name) for name in WORKERS},
+        **{name: _worker(office, name, head) for name in WORKERS},
     }
 
 
@@ -107,10 +108,16 @@ async def _store(office: Office) -> tuple[int, Part]:
         head = await asyncio.to_thread(office.log.head)
     except refusals.Unavailable as error:
         return 0, Part(status="degraded", reason=error.message)
+    if office.desk.failing is not None:
+        return head, Part(status="degraded", reason=office.desk.failing, position=head)
     return head, Part(status="healthy", position=head)
 
 
 async def _views(office: Office, head: int) -> Part:
+    try:
+        await office.live.rows("SELECT 1 FROM tracking")
+    except refusals.Unavailable as error:
+        return Part(status="degraded", reason=error.message)
     position = await office.live.refresh()
     lag = max(head - position, 0)
     if lag <= LAG_ALLOWED:
@@ -132,7 +139,7 @@ def _market(office: Office) -> Part:
     return Part(status="healthy", quotes=len(office.quotes))
 
 
-def _worker(office: Office, name: str) -> Part:
+def _worker(office: Office, name: str, head: int) -> Part:
     heard = office.heard.get(name)
     if heard is None:
         return Part(status="degraded", reason="no heartbeat yet")
@@ -140,7 +147,28 @@ def _worker(office: Office, name: str) -> Part:
     if silent > SILENT_AFTER:
         reason = f"no heartbeat for {silent.total_seconds():.0f} s"
         return Part(status="degraded", reason=reason, last_heartbeat=heard)
-    return Part(status="healthy", last_heartbeat=heard)
+    trouble = _trouble(office, name, head)
+    return Part(
+        status="healthy" if trouble is None else "degraded",
+        reason=trouble,
+        last_heartbeat=heard,
+        position=office.beats[name].position,
+    )
+
+
+def _trouble(office: Office, name: str, head: int) -> str | None:
+    """What is wrong with a worker that lives."""
+    if office.births(name) >= RESTLESS_AT:
+        return f"began {office.births(name)} times in the last minute"
+    state = office.beats[name].state
+    if state != "running":
+        return f"{state}"
+    stuck = office.stuck(name, head)
+    if stuck > SILENT_AFTER:
+        return (
+            f"stands at {office.beats[name].position} of {head} for {stuck.total_seconds():.0f} s"
+        )
+    return None
 
 
 def _version() -> str:

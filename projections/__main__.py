@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from adapters import event_store, settings
+from domain import refusals
 from projections import rebuild
 
 
@@ -24,6 +25,14 @@ def main(arguments: list[str]) -> int:
     except settings.Misconfigured as error:
         Console(stderr=True).print(str(error))
         return 2
+    try:
+        return _rebuilt(chosen, console)
+    except refusals.Unavailable as error:
+        Console(stderr=True).print(error.message)
+        return 1
+
+
+def _rebuilt(chosen: settings.Settings, console: Console) -> int:
     with closing(event_store.open_store(chosen)) as log, Progress(console=console) as bar:
         task = bar.add_task("facts")
         done = rebuild.rebuild(

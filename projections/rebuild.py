@@ -45,7 +45,7 @@ class Rebuilt(msgspec.Struct, frozen=True):
 def rebuild(log: ports.Log, link: Path, progress: Progress = _silent) -> Rebuilt:
     """Write fresh views up to the log's head and point the link at them."""
     before = _live(link)
-    old = link.resolve()
+    old = link.resolve() if link.is_symlink() else None
     path = tables.fresh(link)
     link.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -61,7 +61,7 @@ def rebuild(log: ports.Log, link: Path, progress: Progress = _silent) -> Rebuilt
     except BaseException:
         tables.discard(path)
         raise
-    if old != link:
+    if old is not None:
         tables.discard(old)
     return Rebuilt(path, head, after, before[1] if before and comparable else None)
 
@@ -78,7 +78,7 @@ def _no_collector() -> Iterator[None]:
 
 def ready(log: ports.Log, link: Path) -> Path:
     """The file of views to go on with: what is there, or what this version makes of the log."""
-    if not tables.fit(link):
+    if not (link.is_symlink() and tables.fit(link)):
         rebuild(log, link)
     return link.resolve()
 

@@ -58,7 +58,7 @@ def _why_not(port: Port, reason: OSError) -> str:
 
 def _lock(data_dir: Path) -> int:
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(data_dir / "instance.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as reason:
         raise CannotStart(

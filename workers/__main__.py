@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from adapters import nats_server, settings
-from domain import subjects
+from domain import refusals, subjects
 from workers import running
 
 MISUSED: Final = 2
@@ -76,6 +76,9 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     except (settings.Misconfigured, nats_server.NoPassword) as reason:
         print(reason, file=sys.stderr)
         return MISUSED
+    except refusals.Unavailable as reason:
+        print(reason.message, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -193,9 +193,9 @@ def notice(recorded: facts.Recorded, fact: facts.AlertFact) -> subjects.AlertNot
         case facts.AlertCleared():
             return replace(told, status="cleared", message=fact.reason, price=fact.price)
         case facts.AlertAcknowledged():
-            return replace(told, status="acknowledged")
+            return replace(told, status="acknowledged", message="somebody has seen it")
         case facts.AlertMuted():
-            until = fact.until.isoformat()
+            until = f"{fact.until:%Y-%m-%dT%H:%M:%SZ}"
             return replace(told, status="muted", message=f"muted until {until}")
         case _:
             assert_never(fact)

@@ -118,3 +118,20 @@ def test_the_command_says_whether_the_live_views_were_right(log: EventStore, lin
     assert run()[0] == 0
     code, said = run()
     assert (code, "equal to the live views" in said) == (0, True)
+
+
+def test_views_named_from_the_working_directory_are_made_like_others(
+    log: EventStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    link = Path("views.db")
+    rebuild.ready(log, link)
+    assert link.is_symlink()
+    assert link.exists()
+
+
+def test_a_file_in_the_place_of_the_link_gives_way_to_it(log: EventStore, link: Path) -> None:
+    tables.create(link).close()
+    path = rebuild.ready(log, link)
+    assert link.is_symlink()
+    assert tables.leads(link, path)
