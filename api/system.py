@@ -99,7 +99,7 @@ async def _parts(office: Office) -> dict[str, Part]:
         "views": await _views(office, head),
         "bus": _bus(office),
         "market": _market(office),
-        **{name: _worker(office, name, head) for name in WORKERS},
+        **{name: worker(office, name, head) for name in WORKERS},
     }
 
 
@@ -139,7 +139,8 @@ def _market(office: Office) -> Part:
     return Part(status="healthy", quotes=len(office.quotes))
 
 
-def _worker(office: Office, name: str, head: int) -> Part:
+def worker(office: Office, name: str, head: int) -> Part:
+    """A worker's health, by its heartbeats, with the log at `head`."""
     heard = office.heard.get(name)
     if heard is None:
         return Part(status="degraded", reason="no heartbeat yet")
