@@ -108,9 +108,9 @@ def known_parameters_only(request: Request[Any, Any, Any]) -> None:
 class Visitor:
     """A guard against web pages of others that speak through their reader's browser.
 
-    Without a token whoever reaches the port may write. A page can reach it: with a form, which
-    cannot send JSON; with a request that says its Origin; or by a name of its own for our
-    address, which then stands in Host.
+    Without a token whoever reaches the port may write. A page can reach it with a form or a
+    script, and then its browser says its Origin; or by a name of its own for our address, and
+    then that stands in Host.
     """
 
     def __init__(self, host: str, *, trusted: str | None) -> None:
@@ -119,16 +119,11 @@ class Visitor:
 
     def check(self, request: Request[Any, Any, Any]) -> None:
         """Raise refusals.Invalid for what no client of ours would send."""
-        kind = request.headers.get("content-type", "")
-        has_body = request.headers.get("content-length", "0") != "0" or (
-            "transfer-encoding" in request.headers
-        )
-        if has_body and kind.split(";")[0].strip().lower() != "application/json":
-            raise refusals.Invalid("Content-Type", kind, "must be application/json")
         if self._open:
             return
-        self._known("Host", request.headers.get("host", ""))
-        origin = request.headers.get("origin")
+        host, origin = request.headers.get("host"), request.headers.get("origin")
+        if host:
+            self._known("Host", host)
         if origin is not None:
             self._known("Origin", origin.partition("://")[2])
 
