@@ -40,9 +40,7 @@ class EventStore:
 
     def after(self, position: int, limit: int) -> list[facts.Recorded]:
         """Up to `limit` facts behind `position`, in order."""
-        with _translated():
-            rows = self._recorder.select_notifications(position, limit, inclusive_of_start=False)
-        return [_recorded(row) for row in rows]
+        return self.named(position, limit, None)
 
     def named(self, position: int, limit: int, name: str | None) -> list[facts.Recorded]:
         """Up to `limit` facts of one name behind `position`, in order; None for any name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -100,7 +100,7 @@ def _recorded(
     command_id: UUID,
     command: alerts.Acknowledge | alerts.Mute,
 ) -> facts.Recorded:
-    learned = now if state.raised_at is None else max(now, state.raised_at + timedelta(0))
+    learned = now if state.raised_at is None else max(now, state.raised_at)
     return facts.Recorded(
         0,
         alert_id,

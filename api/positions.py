@@ -261,7 +261,6 @@ def _position(office: Office, clocks: When, option: questions.OpenOption) -> Pos
         state=option.state,
         direction=option.direction,
         contracts=option.contracts,
-        current_price=None if quote is None else money.price(quote.last),
         strike=money.price(option.strike),
         expiration=option.expiration_date,
         dte_calendar=calendar.dte_calendar(today, option.expiration_date),
@@ -270,16 +269,24 @@ def _position(office: Office, clocks: When, option: questions.OpenOption) -> Pos
         risk_level=None if seen is None else seen.level,
         risk_icon=None if seen is None else seen.icon,
         premium_collected=money.cents(option.premium),
-        option_mid=None,
-        delta=None,
-        probability_itm=None,
-        extrinsic=None,
         unrealized_pnl=None,
-        price_as_of=None if quote is None else quote.as_of,
-        price_source=None if quote is None else quote.source,
-        price_state=price_state(quote, now),
-        last_updated=now,
+        **_market(quote, now),
     )
+
+
+def _market(quote: market.Quote | None, now: datetime) -> dict[str, Any]:
+    """What a position says of its price; an option has no mark of its own yet."""
+    return {
+        "current_price": None if quote is None else money.price(quote.last),
+        "option_mid": None,
+        "delta": None,
+        "probability_itm": None,
+        "extrinsic": None,
+        "price_as_of": None if quote is None else quote.as_of,
+        "price_source": None if quote is None else quote.source,
+        "price_state": price_state(quote, now),
+        "last_updated": now,
+    }
 
 
 def _assessed(
@@ -330,7 +337,6 @@ def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Positio
         state=wheel.state,
         direction=None,
         contracts=0,
-        current_price=None if quote is None else money.price(quote.last),
         strike=None,
         expiration=None,
         dte_calendar=None,
@@ -339,13 +345,6 @@ def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Positio
         risk_level=None,
         risk_icon=None,
         premium_collected=Decimal("0.00"),
-        option_mid=None,
-        delta=None,
-        probability_itm=None,
-        extrinsic=None,
         unrealized_pnl=unrealized,
-        price_as_of=None if quote is None else quote.as_of,
-        price_source=None if quote is None else quote.source,
-        price_state=price_state(quote, now),
-        last_updated=now,
+        **_market(quote, now),
     )

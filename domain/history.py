@@ -7,7 +7,7 @@ applied; the position as of A is the fold of those effective by A, in the order 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -121,8 +121,3 @@ def timeline(entries: Iterable[Entry], as_of: datetime | None = None) -> list[En
     ]
     standing.sort(key=lambda each: each.order)
     return standing
-
-
-def last_version(stream: Sequence[facts.Recorded]) -> int:
-    """The version of the newest fact of a stream, 0 for none."""
-    return stream[-1].version if stream else 0

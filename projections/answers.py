@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from domain import alert as alerts
-from domain import calendar, facts, lots, money, policies
+from domain import calendar, facts, lots, money
 from domain import portfolio as portfolios
 from domain import trade as trades
 from domain import wheel as wheels
@@ -402,19 +402,6 @@ def alert(alert_id: UUID, state: alerts.Alert) -> Alert:
         muted_until=state.muted_until,
         version=state.version,
     )
-
-
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """One dated amount of a policy's books, and why."""
-
-    date: date
-    amount: Decimal
-    kind: policies.Kind
-    rule: str
-    meaning: str
-    version: int
-    trade_id: UUID | None
-    lot: int | None
 
 
 VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Tally, Alert)
