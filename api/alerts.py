@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from api import desk
-from api.envelope import Answer, Page, Reply, page_of
+from api.envelope import Reply, page_of
 from api.office import Office, When
+from api.shapes.envelope import Answer, Page
 from domain import alert as alerts
 from domain import facts, refusals
 from projections import answers, questions

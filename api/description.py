@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
-from api.envelope import Failure
+from api.shapes.envelope import Failure
 
 _REF = "#/components/schemas/{name}"
 _MEANINGS = {

@@ -18,7 +18,9 @@ from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
-from api.envelope import Answer, Reply
+from api.envelope import Reply
+from api.shapes.envelope import Answer
+from api.shapes.rehearsals import Change, DryRun
 from domain import alert as alerts
 from domain import facts, ports, refusals
 from domain import portfolio as portfolios
@@ -63,22 +65,6 @@ class Shown(msgspec.Struct, frozen=True):
     data: Any
     version: int
     location: str | None = None
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One fact that an order would lead to."""
-
-    name: str
-    effective_at: datetime
-    fact: facts.Fact
-
-
-class DryRun(msgspec.Struct, frozen=True):
-    """What would change, had the order been meant."""
-
-    dry_run: bool
-    changes: list[Change]
-    after: Any
 
 
 class Task(msgspec.Struct, Generic[S], frozen=True):

@@ -15,7 +15,8 @@ from litestar.exceptions import (
     ValidationException,
 )
 
-from api.envelope import Failure, Fault, Reply
+from api.envelope import Reply
+from api.shapes.envelope import Failure, Fault
 from domain import ports, refusals
 
 _logger = logging.getLogger(__name__)

@@ -7,41 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from api.office import Office, When
+from api.shapes.performance import Performance
 from domain import calendar, money, policies, refusals
 from projections import answers, questions, views
-
-
-class Performance(msgspec.Struct, frozen=True, kw_only=True):
-    """What was earned; USD. `realized_pnl` is the sum of the three incomes before it.
-
-    `unrealized_pnl` is null as soon as one open position has no price.
-    """
-
-    policy: policies.Policy
-    first: date | None = msgspec.field(name="from")
-    last: date | None = msgspec.field(name="to")
-    option_income: Decimal
-    stock_gain: Decimal
-    dividends: Decimal
-    realized_pnl: Decimal
-    unrealized_pnl: Decimal | None
-    total_pnl: Decimal | None
-    total_trades: int
-    trades_ended: int
-    winning_trades: int
-    losing_trades: int
-    win_rate: Decimal | None
-    premium_collected: Decimal
-    net_premium: Decimal
-    average_premium: Decimal | None
-    fees: Decimal
-    puts_sold: int
-    calls_sold: int
-    assignments: int
-    called_away: int
 
 
 def span(today: date, period: str | None, first: date | None, last: date | None) -> questions.Span:

@@ -11,8 +11,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from api import figures
-from api.envelope import Answer, Reply
+from api.envelope import Reply
 from api.office import Office, When
+from api.shapes.envelope import Answer
+from api.shapes.performance import Performance
 from domain import policies
 from projections import questions
 
@@ -38,7 +40,7 @@ class PerformanceController(Controller):
         first: From = None,
         last: To = None,
         period: Period = None,
-    ) -> Reply[Answer[figures.Performance]]:
+    ) -> Reply[Answer[Performance]]:
         """What a wheel has earned."""
         over = figures.span(figures.today(office, clocks), period, first, last)
         named = policies.named(policy)
@@ -57,7 +59,7 @@ class PerformanceController(Controller):
         first: From = None,
         last: To = None,
         period: Period = None,
-    ) -> Reply[Answer[figures.Performance]]:
+    ) -> Reply[Answer[Performance]]:
         """What a portfolio has earned."""
         over = figures.span(figures.today(office, clocks), period, first, last)
         named = policies.named(policy)

@@ -14,30 +14,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import desk, figures
-from api.envelope import Answer, Page, Reply, page_of
+from api.envelope import Reply, page_of
 from api.office import Office, When
+from api.shapes.envelope import Answer, Page
+from api.shapes.performance import Performance
+from api.shapes.portfolios import Summary
 from domain import commands, facts, refusals
 from domain import portfolio as portfolios
 from projections import answers, questions
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a portfolio comes to; money in USD, `win_rate` in percent of trades ended."""
-
-    portfolio_id: UUID
-    total_wheels: int
-    active_wheels: int
-    open_positions: int
-    capital_allocated: Decimal
-    collateral_in_use: Decimal
-    cash: Decimal
-    premium_collected: Decimal
-    wins: int
-    losses: int
-    win_rate: Decimal | None
-    realized_pnl: Decimal
-    unrealized_pnl: Decimal | None
-    total_pnl: Decimal | None
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -199,9 +183,7 @@ class PortfolioController(Controller):
         return Reply(Answer(_summary(portfolio_id, held, total), office.clock.now()))
 
 
-def _summary(
-    portfolio_id: UUID, held: list[questions.Holding], total: figures.Performance
-) -> Summary:
+def _summary(portfolio_id: UUID, held: list[questions.Holding], total: Performance) -> Summary:
     def summed(of: Callable[[answers.Wheel], Decimal]) -> Decimal:
         return sum((of(each.shown) for each in held), Decimal("0.00"))
 

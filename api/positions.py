@@ -12,8 +12,10 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from api.envelope import Answer, Page, Reply, page_of
+from api.envelope import Reply, page_of
 from api.office import Office, When
+from api.shapes.envelope import Answer, Page
+from api.shapes.positions import Moneyness, Position, WheelRisk
 from domain import calendar, facts, market, money, refusals, risk
 from projections import answers, questions, views
 
@@ -30,58 +32,6 @@ SORTS = (
     "premium_collected",
     "current_price",
 )
-
-
-class Moneyness(msgspec.Struct, frozen=True, kw_only=True):
-    """(price - strike) / strike in percent, for puts and calls alike."""
-
-    is_itm: bool
-    is_otm: bool
-    pct: Decimal
-    label: str
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """An open option at the last price; price fields are null without one."""
-
-    wheel_id: UUID
-    trade_id: UUID | None
-    portfolio_id: UUID
-    symbol: str
-    state: str
-    direction: facts.Direction | None
-    contracts: int
-    current_price: Decimal | None
-    strike: Decimal | None
-    expiration: date | None
-    dte_calendar: int | None
-    dte_trading: int | None
-    moneyness: Moneyness | None
-    risk_level: facts.Severity | None
-    risk_icon: str | None
-    premium_collected: Decimal
-    option_mid: Decimal | None
-    delta: float | None
-    probability_itm: float | None
-    extrinsic: Decimal | None
-    unrealized_pnl: Decimal | None
-    price_as_of: datetime | None
-    price_source: str | None
-    price_state: market.PriceState
-    last_updated: datetime
-
-
-class WheelRisk(msgspec.Struct, frozen=True, kw_only=True):
-    """A wheel's risk: that of its most endangered open option."""
-
-    wheel_id: UUID
-    symbol: str
-    state: str
-    risk_level: facts.Severity | None
-    risk_icon: str | None
-    collateral_in_use: Decimal
-    positions: list[Position]
-    alerts: list[answers.Alert]
 
 
 class PositionController(Controller):

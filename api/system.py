@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 
-from api.envelope import Answer, Reply
+from api.envelope import Reply
 from api.office import Office
+from api.shapes.envelope import Answer
+from api.shapes.system import Health, Info, Part
 from domain import refusals
 from projections import questions
 
@@ -21,40 +22,6 @@ SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4
 Status = Literal["healthy", "degraded"]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One part's health, and the reason when it is not well."""
-
-    status: Status
-    reason: str | None = None
-    position: int | None = None
-    lag: int | None = None
-    last_heartbeat: datetime | None = None
-    quotes: int | None = None
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """Healthy when every part is; the service takes commands while the event store answers."""
-
-    status: Status
-    parts: dict[str, Part]
-    timestamp: datetime
-
-
-class Info(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs here, and how much it holds; sizes in bytes."""
-
-    name: str
-    version: str
-    started_at: datetime
-    uptime_seconds: float
-    ledger_head: int
-    view_position: int
-    sizes: dict[str, int]
-    counts: dict[str, int]
-    market: str
-    event_store: str
 
 
 class SystemController(Controller):

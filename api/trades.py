@@ -12,24 +12,15 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import desk, requests, tasks
-from api.envelope import Answer, Page, Reply, page_of
+from api.envelope import Reply, page_of
 from api.office import Office, When
+from api.shapes.envelope import Answer, Page
+from api.shapes.trades import Moment
 from domain import commands, facts, refusals
 from projections import answers, questions
 
 Day = FromQuery[date | None]
 _ASSIGN = commands.Assign()
-
-
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact in a trade's history, or an amendment of one."""
-
-    version: int
-    name: str
-    recorded_at: Any
-    effective_at: Any
-    source: str
-    fact: facts.Fact
 
 
 class TradeController(Controller):

@@ -12,8 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import desk, portfolios, tasks
-from api.envelope import Answer, Page, Reply, page_of
+from api.envelope import Reply, page_of
 from api.office import Office, When
+from api.shapes.envelope import Answer, Page
 from domain import commands, facts, wheel_orders
 from projections import answers, questions
 
