@@ -125,10 +125,11 @@ def _endable(
     entry: history.Entry,
     fact: facts.OptionBoughtBack | facts.OptionExpired | facts.OptionAssigned,
 ) -> refusals.Refusal | None:
-    open_contracts = wheel.open_contracts(fact.trade_id)
-    if fact.contracts > open_contracts:
-        return refusals.MoreThanOpen(fact.trade_id, fact.contracts, open_contracts)
-    trade = wheel.trades[fact.trade_id]
+    trade = wheel.trades.get(fact.trade_id)
+    if trade is None or fact.contracts > trade.open_contracts:
+        return refusals.MoreThanOpen(
+            fact.trade_id, fact.contracts, wheel.open_contracts(fact.trade_id)
+        )
     if isinstance(fact, facts.OptionExpired):
         return _expirable(trade, entry)
     if isinstance(fact, facts.OptionBoughtBack):

@@ -71,8 +71,13 @@ def _ending(story: Story, order: orders.Order, asked: int | None = None) -> _End
         )
     if asked is not None:
         return _Ending(then, money.counted("contracts", asked), at)
-    left = now.open_contracts * then.contracts // now.contracts
-    return _Ending(then, min(then.open_contracts, left), at)
+    left = min(then.open_contracts, now.open_contracts * then.contracts // now.contracts)
+    if not left:
+        raise refusals.OutOfTurn(
+            f"what is open now was less than a contract at {at:%Y-%m-%dT%H:%M:%SZ}",
+            expected="a moment after the split",
+        )
+    return _Ending(then, left, at)
 
 
 def _ended_at(order: orders.Order, trade: trades.Trade) -> datetime:

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from domain import facts
+from domain import subjects
+from projections import radius
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -15,12 +16,16 @@ class Change(msgspec.Struct, frozen=True):
 
     name: str
     effective_at: datetime
-    fact: facts.Fact
+    fact: subjects.AnyFact
 
 
-class DryRun(msgspec.Struct, frozen=True):
-    """What would change, had the order been meant."""
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What would change, had the order been meant.
+
+    `radius` is what else would be different, for an order on a wheel; else null.
+    """
 
     dry_run: bool
     changes: list[Change]
     after: Any
+    radius: radius.Radius | None = None

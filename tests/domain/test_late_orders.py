@@ -104,3 +104,16 @@ def test_cash_moves_in_whole_cents() -> None:
         )
         desk.does(order)
     assert desk.wheel.cash == usd("100.72")
+
+
+def test_less_than_a_contract_of_then_did_not_end_then() -> None:
+    desk = Desk("50000")
+    put = desk.put("100", "1.50", 2)
+    sold = desk.now
+    desk.on("2026-01-12")
+    desk.splits(2, 1)
+    desk.closes(put, "0.50", 3)
+    late = commands.Close(price_per_share=usd("0.50"), effective_at=sold.isoformat())
+    refused = desk.refused(late, put)
+    assert isinstance(refused, refusals.OutOfTurn)
+    assert "less than a contract" in refused.message
