@@ -1,33 +1,108 @@
-"""Logs: to stderr, as text for a person or as JSON lines for a machine, and never a secret."""
+"""Logs: to stderr and to a file, as text for a person or as JSON lines for a machine.
+
+    record ──▶ _Marked: the request's id ──▶ Lines | JsonLines ──▶ Discreet: no secret ──▶ out
+
+Each process has a file of its own, below the data directory, that is put aside when it is full.
+"""
 
 import logging
-import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, TextIO
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final, TextIO
 
 import msgspec
 
+from adapters import discretion, request_id
 from adapters.settings import Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_PASSWORD_IN_URL: Final = re.compile(r"(?<=://)[^/\s@]+(?=@)")
-_BEARER: Final = re.compile(r"(?i)(?<=bearer )\S+")
+_CONTROLS: Final = {
+    code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)
+}
+"""What moves a terminal's cursor or ends a line, and how it is written instead."""
+_BUT_LINES: Final = {code: text for code, text in _CONTROLS.items() if code != ord("\n")}
+_MEGABYTE: Final = 1_000_000
+_log = logging.getLogger(__name__)
 
 
 def configure(settings: Settings, process: str, stream: TextIO | None = None) -> None:
     """Set up logging for this process; call it once, where the process starts."""
-    formatter: logging.Formatter = (
-        JsonLines(process)
-        if settings.log_format == "json"
-        else logging.Formatter("%(levelname)-7s %(name)s: %(message)s")
-    )
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(Discreet(formatter, secrets=(settings.api_token,)))
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stderr)]
+    missing = None
+    if settings.log_files:
+        try:
+            handlers.append(_file(settings, process))
+        except OSError as reason:
+            missing = reason
+    for handler in handlers:
+        in_file = isinstance(handler, RotatingFileHandler)
+        handler.addFilter(_Marked())
+        handler.setFormatter(
+            discretion.Discreet(
+                JsonLines(process) if settings.log_format == "json" else Lines(dated=in_file),
+                secrets=(settings.api_token,),
+            )
+        )
+    logging.basicConfig(handlers=handlers, force=True)
+    set_level(settings.log_level)
     logging.captureWarnings(capture=True)
-    for chatty in ("httpx", "httpcore", "nats"):
+    if missing is not None:
+        _log.warning("no log file: %s", missing)
+
+
+def set_level(level: str) -> None:
+    """Log from this level on: debug, info, warning or error."""
+    logging.root.setLevel(level.upper())
+    for chatty in ("aiosqlite", "asyncio", "httpx", "httpcore", "nats"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
+
+
+def path(settings: Settings, process: str) -> Path:
+    """The file into which a process logs."""
+    return settings.logs_dir / f"{process}.log"
+
+
+def _file(settings: Settings, process: str) -> RotatingFileHandler:
+    settings.logs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return RotatingFileHandler(
+        path(settings, process),
+        maxBytes=settings.log_file_size * _MEGABYTE,
+        backupCount=settings.log_files_kept,
+        encoding="utf-8",
+    )
+
+
+class _Marked(logging.Filter):
+    """Marks what is said while a request is answered with the request's id."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if (current := request_id.current.get()) is not None:
+            record.request_id = current
+        return True
+
+
+class Lines(logging.Formatter):
+    """Text, one line for each message whatever is in it; the traceback behind it is indented."""
+
+    def __init__(self, *, dated: bool) -> None:
+        date = "%(asctime)s " if dated else ""
+        super().__init__(f"{date}%(levelname)-7s %(name)s: %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802  logging's own
+        at = datetime.fromtimestamp(record.created, UTC)
+        return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  logging's own name
+        return indent(super().formatException(ei).translate(_BUT_LINES), "    ")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's own name
+        line = super().formatMessage(record).translate(_CONTROLS)
+        asked = getattr(record, "request_id", None)
+        return line if asked is None else f"{line} [request {asked}]"
 
 
 class JsonLines(logging.Formatter):
@@ -49,22 +124,9 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return _encoded(line)
 
 
-class Discreet(logging.Formatter):
-    """Blots out what must not be read: known secrets, bearer tokens, passwords in URLs.
-
-    It stands around the other formatter, so that tracebacks and `extra` are covered too.
-    """
-
-    def __init__(self, formatter: logging.Formatter, secrets: tuple[str | None, ...]) -> None:
-        super().__init__()
-        self._formatter = formatter
-        self._secrets = tuple(secret for secret in secrets if secret)
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = self._formatter.format(record)
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        return _BEARER.sub("***", _PASSWORD_IN_URL.sub("***", line))
+def _encoded(line: Mapping[str, object]) -> str:
+    """JSON of anything: what cannot be encoded is told as text."""
+    return msgspec.json.encode(discretion.without_secrets(line), enc_hook=str).decode()

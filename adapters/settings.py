@@ -1,20 +1,27 @@
-"""The settings of an instance: a file, overridden by the environment, checked once at the start.
+"""The settings of an instance: a file, the ledger's word over it, the environment over both.
 
 Every field is a key of config/server.yaml, and WHEEL_ with the key in capitals in the environment.
-What a field accepts stands in its type, and in words for the person who wrote something else.
+What a field accepts stands in its type, what it means in adapters.keys.
 Whoever starts a process loads the settings and hands them on: nobody imports them.
 """
 
 import ipaddress
+import logging
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args, get_type_hints
+from typing import Final, Literal, get_args, get_type_hints
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta
+
+from adapters import keys as known
+from adapters import kinds
+
+_log = logging.getLogger(__name__)
 
 PREFIX: Final = "WHEEL_"
 CONFIG_VARIABLE: Final = "WHEEL_CONFIG"
@@ -23,39 +30,9 @@ FIRST_YEAR: Final = 1973
 LAST_YEAR: Final = 2200
 HIDDEN: Final = frozenset({"api_token"})
 """Keys whose value is never shown, whatever is wrong with it."""
+_IN_QUERY: Final = re.compile(r"(?i)(password=)[^&\s]+")
 
-Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
-Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
-File = Annotated[Path, Meta(description="a path")]
-BusUrl = Annotated[
-    str,
-    Meta(pattern=r"^(nats|tls|wss?)://[^/\s]+$", description="a URL such as nats://host:4222"),
-]
-Store = Annotated[
-    str,
-    Meta(pattern=r"^(sqlite|postgres(ql)?://.+)$", description="sqlite or a postgresql:// URL"),
-]
-Market = Annotated[
-    Literal["simulated", "replay", "schwab"], Meta(description="simulated, replay or schwab")
-]
-Start = Annotated[
-    str,
-    Meta(description="system, or an instant with its zone such as 2021-01-04T09:30:00-05:00"),
-]
-Speed = Annotated[
-    float,
-    Meta(
-        ge=0, le=1e7, description="market seconds per real second, 0 (standing still) to 10000000"
-    ),
-]
-Seconds = Annotated[float, Meta(gt=0, le=86400, description="seconds, above 0 and at most 86400")]
-Dollars = Annotated[Decimal, Meta(description="an amount in dollars, 0 to 1000")]
-Seed = Annotated[int, Meta(ge=0, description="a whole number, 0 or more")]
-LogFormat = Annotated[Literal["text", "json"], Meta(description="text or json")]
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    Meta(description="debug, info, warning or error"),
-]
+Source = Literal["default", "file", "ledger", "environment"]
 
 
 class Misconfigured(Exception):
@@ -66,28 +43,34 @@ class Misconfigured(Exception):
             f"{key} ({variable(key)}) is {shown(key, value)}, but it must be {expected}"
         )
         self.key = key
+        self.expected = expected
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a person may decide about an instance; the defaults make one that runs as it is."""
 
-    api_host: Text = "127.0.0.1"
-    api_port: Port = 8000
-    api_token: Text | None = None
-    data_dir: File = Path("var")
-    event_store: Store = "sqlite"
-    nats_url: BusUrl | None = None
-    nats_port: Port = 4222
-    market: Market = "simulated"
-    replay_file: File | None = None
-    market_seed: Seed = 1
-    market_script: File | None = None
-    price_interval: Seconds = 300.0
-    clock: Start = "system"
-    clock_speed: Speed = 1.0
-    fee_per_contract: Dollars = Decimal("0.65")
-    log_format: LogFormat = "text"
-    log_level: LogLevel = "info"
+    api_host: kinds.Text = "127.0.0.1"
+    api_port: kinds.Port = 8000
+    api_token: kinds.Text | None = None
+    cors_origins: kinds.Origins = ()
+    rate_limit: kinds.Limit = 0
+    data_dir: kinds.File = Path("var")
+    event_store: kinds.Store = "sqlite"
+    nats_url: kinds.BusUrl | None = None
+    nats_port: kinds.Port = 4222
+    market: kinds.Market = "simulated"
+    replay_file: kinds.File | None = None
+    market_seed: kinds.Seed = 1
+    market_script: kinds.File | None = None
+    price_interval: kinds.Seconds = 300.0
+    clock: kinds.Start = "system"
+    clock_speed: kinds.Speed = 1.0
+    fee_per_contract: kinds.Dollars = Decimal("0.65")
+    log_format: kinds.LogFormat = "text"
+    log_level: kinds.LogLevel = "info"
+    log_files: kinds.Switch = True
+    log_file_size: kinds.Megabytes = 10
+    log_files_kept: kinds.Files = 5
 
     def __repr__(self) -> str:
         """All of it, in case someone logs it, but no secret."""
@@ -102,6 +85,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def views_path(self) -> Path:
         return self.data_dir / "views.db"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.data_dir / "logs"
 
     @property
     def nats_dir(self) -> Path:
@@ -129,17 +116,95 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.clock == "system" else datetime.fromisoformat(self.clock)
 
 
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said of the keys, and where: each place wins over those before it."""
+
+    file: Mapping[str, object] = {}
+    ledger: Mapping[str, object] = {}
+    environment: Mapping[str, object] = {}
+
+    def settings(self) -> Settings:
+        """What all of it comes to; raises Misconfigured about the first that cannot be meant."""
+        wanted = {**self.file, **self.ledger, **self.environment}
+        meant = {key: _meant(key, value) for key, value in wanted.items()}
+        settings = msgspec.structs.replace(Settings(), **meant)
+        _check_together(settings)
+        return settings
+
+    def source(self, key: str) -> Source:
+        """Where a key's value comes from."""
+        if key in self.environment:
+            return "environment"
+        if key in self.ledger:
+            return "ledger"
+        return "file" if key in self.file else "default"
+
+    def told(self, ledger: Mapping[str, object]) -> "Layers":
+        """With this as all that the ledger says."""
+        return msgspec.structs.replace(self, ledger=ledger)
+
+    def overlaid(self, ledger: Mapping[str, str]) -> "Layers":
+        """With what the ledger says, except for what cannot be meant any more: that is logged.
+
+        A process must start whatever was said once, so that it can be said anew.
+        """
+        layers = self.told({})
+        for key, value in ledger.items():
+            tried = layers.told({**layers.ledger, key: value})
+            try:
+                _must_be_changeable(key, value)
+                tried.settings()
+            except Misconfigured as reason:
+                _log.warning("left out of what the ledger says: %s", reason)
+            else:
+                layers = tried
+        return layers
+
+
+def _must_be_changeable(key: str, value: str) -> None:
+    if key not in known.KEYS or not known.KEYS[key].changeable:
+        raise Misconfigured(key, value, "a key that the ledger may change")
+
+
 def load(environ: Mapping[str, str], config_path: Path | None = None) -> Settings:
-    """Read the settings, or raise Misconfigured about the first that cannot be meant.
+    """The settings without the ledger's word; raises Misconfigured."""
+    return layers(environ, config_path).settings()
+
+
+def layers(environ: Mapping[str, str], config_path: Path | None = None) -> Layers:
+    """Read the file and the environment; raises Misconfigured when the file cannot be read.
 
     The file is `config_path`, else the one that WHEEL_CONFIG names (which then must exist), else
     config/server.yaml if there is one. An empty environment variable counts as not set.
     """
-    wanted = {**_from_file(_config_file(environ, config_path)), **_from_environment(environ)}
-    meant = {key: _meant(key, value) for key, value in wanted.items()}
-    settings = msgspec.structs.replace(Settings(), **meant)
-    _check_together(settings)
-    return settings
+    return Layers(
+        file=_from_file(_config_file(environ, config_path)),
+        environment=_from_environment(environ),
+    )
+
+
+def given(settings: Settings) -> Layers:
+    """Settings that somebody made by hand, as if by the environment."""
+    said = {key: getattr(settings, key) for key in keys()}
+    defaults = Settings()
+    return Layers(
+        environment={
+            key: as_text(value) for key, value in said.items() if value != getattr(defaults, key)
+        }
+    )
+
+
+def as_text(value: object) -> str | None:
+    """A value as it would stand in the environment."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)
 
 
 def keys() -> tuple[str, ...]:
@@ -153,13 +218,26 @@ def variable(key: str) -> str:
 
 
 def shown(key: str, value: object) -> str:
-    """A value as it may be shown: no token, and no password inside a URL."""
+    """A value in a sentence: no token, and no password inside a URL."""
     if key in HIDDEN and value is not None:
         return "(hidden)"
-    return repr(_without_password(value) if isinstance(value, str) else value)
+    return repr(without_secret(key, value))
+
+
+def accepts(key: str) -> str:
+    """What a key accepts, in words."""
+    return _expected(_KINDS[key])
+
+
+def without_secret(key: str, value: object) -> object:
+    """A value as it may be shown."""
+    if key in HIDDEN and value is not None:
+        return "(hidden)"
+    return _without_password(value) if isinstance(value, str) else value
 
 
 def _without_password(text: str) -> str:
+    text = _IN_QUERY.sub(r"\1***", text)
     if "@" not in text:
         return text
     try:
@@ -210,6 +288,8 @@ def _meant(key: str, value: object) -> object:
         value = value.isoformat()
     elif isinstance(value, float) and key == "fee_per_contract":
         value = str(value)  # the decimal that was written, not the binary float nearest to it
+    elif isinstance(value, str) and key == "cors_origins":
+        value = [origin.strip() for origin in value.split(",") if origin.strip()]
     try:
         meant: object = msgspec.convert(value, kind, strict=False, dec_hook=_path)
     except msgspec.ValidationError as reason:
@@ -229,11 +309,16 @@ def _acceptable(key: str, meant: object) -> bool:
     """What the types cannot say."""
     match key, meant:
         case "fee_per_contract", Decimal():
-            return meant.is_finite() and 0 <= meant <= 1000  # noqa: PLR2004 - said in Dollars
+            return meant.is_finite() and 0 <= meant <= 1000 and _digits_after(meant) <= 6  # noqa: PLR2004 - said in Dollars
         case "clock", str():
             return meant == "system" or _has_zone(meant)
         case _:
             return True
+
+
+def _digits_after(amount: Decimal) -> int:
+    exponent = amount.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def _has_zone(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -11,6 +12,7 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 
 from api.envelope import Reply
+from api.glance import OVERDUE, Glance
 from api.office import Office
 from api.shapes.envelope import Answer
 from api.shapes.system import Health, Info, Part
@@ -21,7 +23,48 @@ WORKERS = ("projector", "relay", "prices", "risk")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4
+_SILENT = Part(status="degraded", reason=f"no answer for {OVERDUE:.0f} s")
 Status = Literal["healthy", "degraded"]
+
+
+class Pulse:
+    """How the parts are; what must be asked for is asked once for all who ask us."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        # Whatever else is read from the log, health does not stand in line for a thread.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
+        self._store = Glance(self._look_at_store)
+        self._views = Glance(self._look_at_views)
+
+    async def parts(self) -> dict[str, Part]:
+        """The health of each part, by its name."""
+        store, views = await asyncio.gather(self._store(), self._views())
+        head = 0 if store is None else store.position or 0
+        return {
+            "event_store": store or _SILENT,
+            "views": _SILENT if views is None else _views(views, head),
+            "bus": _bus(self._office),
+            "market": _market(self._office),
+            **{name: worker(self._office, name, head) for name in WORKERS},
+        }
+
+    async def _look_at_store(self) -> Part:
+        running = asyncio.get_running_loop()
+        try:
+            head = await running.run_in_executor(self._thread, self._office.log.head)
+        except refusals.Unavailable as error:
+            return Part(status="degraded", reason=error.message)
+        if self._office.desk.failing is not None:
+            return Part(status="degraded", reason=self._office.desk.failing, position=head)
+        return Part(status="healthy", position=head)
+
+    async def _look_at_views(self) -> int | refusals.Unavailable:
+        try:
+            await self._office.live.rows("SELECT 1 FROM tracking")
+        except refusals.Unavailable as error:
+            return error
+        return await self._office.live.refresh()
 
 
 class SystemController(Controller):
@@ -30,11 +73,13 @@ class SystemController(Controller):
     path = "/"
     tags = ("System",)
 
-    @get(["/health", "/api/v1/health"], opt={"open": True})
-    async def health(self, office: NamedDependency[Office]) -> Reply[Answer[Health]]:
+    @get(["/health", "/api/v1/health"], opt={"open": True, "unlimited": True})
+    async def health(
+        self, office: NamedDependency[Office], pulse: NamedDependency[Pulse]
+    ) -> Reply[Answer[Health]]:
         """Overall and per part; 503 only when commands cannot be taken."""
         now = office.clock.now()
-        parts = await _parts(office)
+        parts = await pulse.parts()
         well = all(part.status == "healthy" for part in parts.values())
         shown = Health(status="healthy" if well else "degraded", parts=parts, timestamp=now)
         taking = parts["event_store"].status == "healthy"
@@ -44,12 +89,14 @@ class SystemController(Controller):
     async def info(self, office: NamedDependency[Office]) -> Reply[Answer[Info]]:
         """Version, uptime, sizes, counts, and the ledger's head."""
         now = office.clock.now()
+        head = await asyncio.to_thread(office.log.head)
         shown = Info(
             name="wheelwright",
             version=_version(),
             started_at=office.started_at,
             uptime_seconds=round((now - office.started_at).total_seconds(), 3),
-            ledger_head=await asyncio.to_thread(office.log.head),
+            ledger_head=head,
+            head_hash=(await asyncio.to_thread(office.log.hash_at, head)).hex(),
             view_position=office.live.position,
             sizes=_sizes(office),
             counts=await _counts(office),
@@ -59,34 +106,10 @@ class SystemController(Controller):
         return Reply(Answer(shown, now))
 
 
-async def _parts(office: Office) -> dict[str, Part]:
-    head, store = await _store(office)
-    return {
-        "event_store": store,
-        "views": await _views(office, head),
-        "bus": _bus(office),
-        "market": _market(office),
-        **{name: worker(office, name, head) for name in WORKERS},
-    }
-
-
-async def _store(office: Office) -> tuple[int, Part]:
-    try:
-        head = await asyncio.to_thread(office.log.head)
-    except refusals.Unavailable as error:
-        return 0, Part(status="degraded", reason=error.message)
-    if office.desk.failing is not None:
-        return head, Part(status="degraded", reason=office.desk.failing, position=head)
-    return head, Part(status="healthy", position=head)
-
-
-async def _views(office: Office, head: int) -> Part:
-    try:
-        await office.live.rows("SELECT 1 FROM tracking")
-    except refusals.Unavailable as error:
-        return Part(status="degraded", reason=error.message)
-    position = await office.live.refresh()
-    lag = max(head - position, 0)
+def _views(seen: int | refusals.Unavailable, head: int) -> Part:
+    if isinstance(seen, refusals.Unavailable):
+        return Part(status="degraded", reason=seen.message)
+    position, lag = seen, max(head - seen, 0)
     if lag <= LAG_ALLOWED:
         return Part(status="healthy", position=position, lag=lag)
     return Part(status="degraded", reason=f"{lag} facts behind", position=position, lag=lag)

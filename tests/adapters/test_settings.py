@@ -1,14 +1,18 @@
 """Settings are what was meant, or one clear line about what was not."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters import settings
-from adapters.settings import Misconfigured, Settings
+from adapters import keys, settings
+from adapters.settings import Layers, Misconfigured, Settings
+from domain import commands
 
 ROOT = Path(__file__).parents[2]
 
@@ -152,3 +156,83 @@ def test_no_secret_is_ever_shown() -> None:
 )
 def test_the_api_is_reached_from_here_wherever_it_listens(host: str, url: str) -> None:
     assert Settings(api_host=host).local_api_url == url
+
+
+def test_every_key_is_told_of_in_words() -> None:
+    assert tuple(keys.KEYS) == settings.keys()
+    assert all(settings.accepts(key) for key in keys.KEYS)
+    assert all(
+        known.restart == keys.INSTANCE for known in keys.KEYS.values() if not known.changeable
+    )
+
+
+def test_the_page_on_the_configuration_has_every_key() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    rows = re.findall(r"(?m)^\| `(WHEEL_\w+)` \| `(\w+)` \| (\S.*?) \| .+ \| (.+?) \|$", page)
+    every = settings.keys()
+    assert [row[:2] for row in rows] == [(settings.variable(key), key) for key in every]
+    told = {key: default.strip("`") for _, key, default, _ in rows if default != "none"}
+    assert Layers(environment=told).settings() == Settings()
+    assert {key for key in every if getattr(Settings(), key)} <= {*told}
+    changeable = {key for key, known in keys.KEYS.items() if known.changeable}
+    assert {key for _, key, _, restart in rows if restart != "instance"} == changeable
+
+
+def test_settings_made_by_hand_come_back_from_their_layers() -> None:
+    made = Settings(
+        api_token="t", cors_origins=("https://a.example",), log_files=False, data_dir=Path("/d")
+    )
+    layers = settings.given(made)
+    assert layers.settings() == made
+    assert set(layers.environment) == {"api_token", "cors_origins", "log_files", "data_dir"}
+
+
+@pytest.mark.parametrize(
+    ("layers", "source", "value"),
+    [
+        (Layers(), "default", 1),
+        (Layers(file={"market_seed": 2}), "file", 2),
+        (Layers(file={"market_seed": 2}, ledger={"market_seed": "3"}), "ledger", 3),
+        (Layers(ledger={"market_seed": "3"}, environment={"market_seed": "4"}), "environment", 4),
+    ],
+)
+def test_each_place_wins_over_those_before_it(layers: Layers, source: str, value: int) -> None:
+    assert (layers.source("market_seed"), layers.settings().market_seed) == (source, value)
+
+
+@pytest.mark.parametrize("text", ["https://a.example,http://b.example:8080", " https://a.example "])
+def test_origins_are_separated_by_commas(text: str) -> None:
+    origins = settings.load({"WHEEL_CORS_ORIGINS": text}).cors_origins
+    assert origins == tuple(each.strip() for each in text.split(","))
+
+
+def test_a_password_in_a_query_is_not_shown() -> None:
+    shown = settings.without_secret("event_store", "postgresql:///wheel?password=hush&user=a")
+    assert shown == "postgresql:///wheel?password=***&user=a"
+
+
+@given(st.decimals(0, 1000, places=6))
+def test_a_fee_that_is_ordered_as_a_number_counts_exactly_as_it_was_written(fee: Decimal) -> None:
+    body = msgspec.json.Encoder(decimal_format="number").encode(
+        {"changes": {"fee_per_contract": fee}}
+    )
+    order = msgspec.json.decode(body, type=commands.ChangeConfiguration)
+    layers = Layers().overlaid({key: str(text) for key, text in order.texts().items()})
+    assert layers.settings().fee_per_contract == fee
+    assert layers.source("fee_per_contract") == "ledger"
+
+
+@given(
+    st.builds(
+        Settings,
+        market_seed=st.integers(0, 2**63),
+        price_interval=st.floats(0, 86400, exclude_min=True),
+        clock_speed=st.floats(0, 1e7),
+        fee_per_contract=st.decimals(0, 1000, places=4),
+        log_level=st.sampled_from(["debug", "info", "warning", "error"]),
+        cors_origins=st.lists(st.just("https://a.example")).map(tuple),
+        log_files=st.booleans(),
+    )
+)
+def test_any_settings_come_back_from_their_text(made: Settings) -> None:
+    assert settings.given(made).settings() == made

@@ -1,0 +1,122 @@
+"""What can be counted and measured, for Prometheus; the registry is ours, not the process's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.types import HTTPScope
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Enum,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from api.office import Office
+from projections import questions
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+_COMMANDS = frozenset({"POST", "PUT", "DELETE"})
+_STATES = ["starting", "running", "waiting", "stopping"]
+_NOWHERE = "none"
+"""The route of a path that leads nowhere: paths are the callers' own words, and never a label."""
+
+
+class Metrics:
+    """What happened since the process began, and how things stand when somebody asks."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Histogram(
+            "wheelwright_http_request_seconds",
+            "Time until a request was answered whole.",
+            ("method", "route", "status"),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._commands = Counter(
+            "wheelwright_commands",
+            "Commands by what came of them: ok, rehearsed, replayed, or the code of the refusal.",
+            ("command", "outcome"),
+            registry=self.registry,
+        )
+        self._durations: dict[tuple[str, str, int], Histogram] = {}
+        self._head = self._gauge("ledger_head", "The ledger's newest position.")
+        self._views = self._gauge("views_position", "The position that the views have reached.")
+        self._views_lag = self._gauge("views_lag", "Facts that the views do not have yet.")
+        self._relay = self._gauge("relay_position", "The position up to which the bus was told.")
+        self._relay_lag = self._gauge("relay_lag", "Facts that the bus was not told yet.")
+        self._open = self._gauge("open_positions", "Trades that are open.")
+        self._bus = self._gauge("bus_connected", "1 while the bus is connected, else 0.")
+        self._silence = self._gauge(
+            "worker_heartbeat_age_seconds", "Real time since a worker's last heartbeat.", "worker"
+        )
+        self._state = Enum(
+            "wheelwright_worker_state",
+            "What a worker last said of itself.",
+            ("worker",),
+            states=_STATES,
+            registry=self.registry,
+        )
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"wheelwright_{name}", meaning, labels, registry=self.registry)
+
+    def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Add a figure that is read whenever somebody asks."""
+        self._gauge(name, meaning).set_function(read)
+
+    def answered(self, scope: HTTPScope, method: str, status: int, took: float) -> None:
+        """Count a request: `took` seconds, `status` 0 when nobody was left to be answered."""
+        route: str = scope.get("path_template") or _NOWHERE
+        known = method if method in _METHODS else "other"
+        key = (known, route, status)
+        durations = self._durations.get(key)
+        if durations is None:
+            durations = self._durations[key] = self._requests.labels(*map(str, key))
+        durations.observe(took)
+        if known in _COMMANDS and "route_handler" in scope:
+            outcome = scope["state"].get("outcome", "ok")
+            self._commands.labels(scope["route_handler"].fn.__name__, outcome).inc()
+
+    async def told(self, office: Office) -> bytes:
+        """All of it, as Prometheus reads it."""
+        head = await asyncio.to_thread(office.log.head)
+        self._head.set(head)
+        self._views.set(office.live.position)
+        self._views_lag.set(max(head - office.live.position, 0))
+        self._bus.set(office.bus.connected)
+        self._open.set(await questions.count_open(office.live, questions.OpenFilter()))
+        self._tell_workers(office, head)
+        return await asyncio.to_thread(generate_latest, self.registry)
+
+    def _tell_workers(self, office: Office, head: int) -> None:
+        for name, beat in office.beats.items():
+            self._silence.labels(name).set(office.silence(name).total_seconds())
+            self._state.labels(name).state(beat.state)
+        relay = office.beats.get("relay")
+        if relay is not None and relay.position is not None:
+            self._relay.set(relay.position)
+            self._relay_lag.set(max(head - relay.position, 0))
+
+
+class MetricsController(Controller):
+    """Figures of the service itself."""
+
+    path = "/metrics"
+    tags = ("System",)
+
+    @get(media_type="text/plain")
+    async def metrics(
+        self, office: NamedDependency[Office], metrics: NamedDependency[Metrics]
+    ) -> Response[bytes]:
+        """Everything that is counted and measured, for Prometheus to read."""
+        return Response(await metrics.told(office), media_type=CONTENT_TYPE_LATEST)
