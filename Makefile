@@ -13,7 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run-all test check bench demo rebuild verify clean lock
+.PHONY: help install run-all test fuzz check bench demo rebuild verify export import clean lock
 
 # An environment whose Python has gone (an upgrade, a copied folder) counts as not installed.
 $(shell test -x $(BIN)/python || rm -f $(INSTALLED))
@@ -29,6 +29,9 @@ run-all: install ## Start the whole instance; Ctrl-C stops it
 
 test: install ## Run the tests
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+fuzz: install ## Send the API thousands of requests that nobody would
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: install ## Lint, formatting, types and architecture
 	@$(BIN)/python -m ruff check
@@ -47,6 +50,12 @@ rebuild: install ## Rebuild the views from the ledger
 
 verify: install ## Check the ledger's hash chain from the first event to the last
 	@$(BIN)/python -m adapters.verify
+
+export: install ## Write the ledger to a file of JSON lines: make export FILE=ledger.jsonl
+	@$(BIN)/python -m adapters.ledger_file export "$(or $(FILE),ledger.jsonl)"
+
+import: install ## Begin a new data directory from such a file: make import FILE=ledger.jsonl
+	@$(BIN)/python -m adapters.ledger_file import "$(or $(FILE),ledger.jsonl)"
 
 clean: ## Remove what was installed and built (never the data directory)
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

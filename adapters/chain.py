@@ -1,13 +1,25 @@
-"""The hash chain that makes the log verifiable: each row's hash covers the row before it."""
+"""The hash chain that makes the log verifiable: each row's hash covers the row before it.
+
+What protects from what: a row that is changed, put in or taken out breaks the chain behind it.
+Whoever can write the file can also compute the chain anew from there; then it passes through
+other hashes than before, and every checkpoint noted earlier (a position and its hash) tells.
+Checkpoints kept beside the rows can be forged with them; those that others keep cannot.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 import msgspec
 
 GENESIS = bytes(32)
+_TOLD_EVERY = 1_000
+_REPLACED = (
+    "the chain had another hash here at an earlier check:"
+    " this fact or one before it was replaced, and the chain computed anew"
+)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -28,12 +40,36 @@ class Broken(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What verification found: rows checked, the head's hash, and the first fault if any."""
+    """What verification found: rows checked, the head's hash, and the first fault if any.
+
+    `since` is the position from whose checkpoint on it was checked, 0 for the first fact.
+    """
 
     checked: int
     head: int
     head_hash: str
     broken: Broken | None = None
+    since: int = 0
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The chain's hash at a position, noted when a verification found all whole up to there.
+
+    The rows behind `since` were read then: 0 when it was every one.
+    """
+
+    position: int
+    hash: str
+    at: datetime
+    since: int
+
+
+class Torn(Exception):
+    """The chain does not go on."""
+
+    def __init__(self, position: int, why: str) -> None:
+        super().__init__(why)
+        self.broken = Broken(position, why)
 
 
 def link(previous: bytes, row: Row) -> bytes:
@@ -43,30 +79,54 @@ def link(previous: bytes, row: Row) -> bytes:
     return hashlib.sha256(previous + written + row.state).digest()
 
 
-def verify(rows: Iterable[Row], links: Iterable[tuple[int, bytes]]) -> Iterator[Verdict]:
-    """Recompute the chain row by row, yielding as it goes; the last verdict is the whole's."""
+def walk(
+    rows: Iterable[Row], links: Iterable[tuple[int, bytes]], previous: bytes
+) -> Iterator[tuple[Row, bytes]]:
+    """Each row with its hash, computed anew behind `previous`; raises Torn where it is another."""
     stored = iter(links)
-    previous, checked, head = GENESIS, 0, 0
     for row in rows:
         position, expected = next(stored, (0, b""))
         previous = link(previous, row)
-        broken = _fault(row.position, position, matches=previous == expected)
-        if broken is not None:
-            yield Verdict(checked, head, expected.hex(), broken)
-            return
-        checked, head = checked + 1, row.position
-        yield Verdict(checked, head, previous.hex())
+        _agree(row.position, position, matches=previous == expected)
+        yield row, previous
     left = next(stored, None)
     if left is not None:
-        missing = Broken(left[0], "the row is missing")
-        yield Verdict(checked, head, previous.hex(), missing)
-    elif not checked:
-        yield Verdict(0, 0, GENESIS.hex())
+        raise Torn(left[0], "the row is missing")
 
 
-def _fault(row: int, linked: int, *, matches: bool) -> Broken | None:
+def _agree(row: int, linked: int, *, matches: bool) -> None:
     if row == linked:
-        return None if matches else Broken(row, "the row is not what was recorded")
-    if not linked or row < linked:
-        return Broken(row, "the row was never recorded")
-    return Broken(linked, "the row is missing")
+        if not matches:
+            raise Torn(row, "the row is not what was recorded")
+    elif not linked or row < linked:
+        raise Torn(row, "the row was never recorded")
+    else:
+        raise Torn(linked, "the row is missing")
+
+
+def passing(
+    walked: Iterable[tuple[Row, bytes]], noted: Mapping[int, str]
+) -> Iterator[tuple[Row, bytes]]:
+    """The same walk, which must pass through hashes noted earlier; raises Torn if it does not."""
+    waiting = sorted(noted, reverse=True)
+    for row, hash_ in walked:
+        if waiting and row.position > waiting[-1]:
+            break
+        if waiting and row.position == waiting[-1] and noted[waiting.pop()] != hash_.hex():
+            raise Torn(row.position, _REPLACED)
+        yield row, hash_
+    if waiting:
+        raise Torn(waiting[-1], "the row is missing")
+
+
+def verify(walked: Iterable[tuple[Row, bytes]], start: Verdict) -> Iterator[Verdict]:
+    """Follow a walk behind `start`, telling now and then how far it is; the last verdict counts."""
+    checked, head, reached, broken = 0, start.head, start.head_hash, None
+    try:
+        for row, hash_ in walked:
+            checked, head, reached = checked + 1, row.position, hash_.hex()
+            if checked % _TOLD_EVERY == 0:
+                yield Verdict(checked, head, reached, since=start.since)
+    except Torn as torn:
+        broken = torn.broken
+    yield Verdict(checked, head, reached, broken, start.since)

@@ -2,17 +2,18 @@
 
 Around the library's one table of events stand two of ours, written in the same transaction:
 `chain`, the hash of every row over the one before, and `answers`, what a command was answered
-under its idempotency key.
+under its idempotency key. A third, `checkpoints`, keeps what verifications found.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -40,16 +41,14 @@ class EventStore:
 
     def after(self, position: int, limit: int) -> list[facts.Recorded]:
         """Up to `limit` facts behind `position`, in order."""
-        return self.named(position, limit, None)
-
-    def named(self, position: int, limit: int, name: str | None) -> list[facts.Recorded]:
-        """Up to `limit` facts of one name behind `position`, in order; None for any name."""
-        names = () if name is None else (name,)
         with _translated():
-            rows = self._recorder.select_notifications(
-                position, limit, topics=names, inclusive_of_start=False
-            )
+            rows = self._recorder.select_notifications(position, limit, inclusive_of_start=False)
         return [_recorded(row) for row in rows]
+
+    def part(self, part: beside.Part) -> list[facts.Recorded]:
+        """Some of the facts, in order or the newest first."""
+        with _translated():
+            return [_recorded(row) for row in self._recorder.select_part(part)]
 
     def stream(self, stream_id: UUID, *, after: int = 0) -> list[facts.Recorded]:
         """A stream's facts with a version above `after`, in order."""
@@ -102,19 +101,26 @@ class EventStore:
         found["answered_at"] = datetime.fromisoformat(found["answered_at"])
         return ports.Answered(**found)
 
-    def verify(self) -> Iterator[chain.Verdict]:
+    def verify(
+        self, *, full: bool = True, passing: Mapping[int, str] = MappingProxyType({})
+    ) -> Iterator[chain.Verdict]:
         """Recompute the hash chain, yielding as it goes; the last verdict is the whole's.
 
-        What cannot be read at all is broken behind the last fact that could be.
+        From the first fact, through all checkpoints, or else from the last checkpoint; through
+        `passing` too, hashes by position. What cannot be read at all is broken behind the last
+        fact that could be.
         """
         verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
         try:
             with _translated():
                 until = self._recorder.last_position()  # what comes meanwhile is not asked for
-                for verdict in chain.verify(
-                    self._recorder.iterate_rows(until), self._recorder.iterate_links(until)
-                ):
-                    yield verdict
+                start = verdict if full else self._resumed(verdict)
+                noted = {each.position: each.hash for each in self.checkpoints(beside.LAST)}
+                noted.update(passing)
+                ahead = {place: noted[place] for place in noted if place > start.head}
+                with closing(self._walk(start.head, until)) as walk:
+                    for verdict in chain.verify(chain.passing(walk, ahead), start):
+                        yield verdict
         except refusals.Unavailable as error:
             why = f"cannot be read: {error.message}"
             yield msgspec.structs.replace(verdict, broken=chain.Broken(verdict.head + 1, why))
@@ -122,6 +128,44 @@ class EventStore:
         if verdict.broken is None and verdict.head < until:
             missing = chain.Broken(verdict.head + 1, "the log ended later than this")
             yield msgspec.structs.replace(verdict, broken=missing)
+
+    def _resumed(self, genesis: chain.Verdict) -> chain.Verdict:
+        """Where the last verification ended, if it ended with the link that is there now."""
+        for last in self.checkpoints(1):
+            if self.hash_at(last.position).hex() == last.hash:
+                return chain.Verdict(0, last.position, last.hash, since=last.position)
+        return genesis
+
+    def _walk(self, after: int, until: int) -> Generator[tuple[chain.Row, bytes]]:
+        rows = self._recorder.iterate_rows(after, until)
+        links = self._recorder.iterate_links(after, until)
+        with closing(rows), closing(links):
+            yield from chain.walk(rows, links, self.hash_at(after))
+
+    def rows(self, after: int, until: int) -> Generator[tuple[chain.Row, bytes]]:
+        """The rows as they are stored, each with its hash; raises chain.Torn at the first fault."""
+        with _translated(), closing(self._walk(after, until)) as walk:
+            yield from walk
+
+    def hash_at(self, position: int) -> bytes:
+        """The chain's hash at a position, or at the last before it."""
+        with _translated():
+            found = self._recorder.last_link(position)
+        return chain.GENESIS if found is None else found[1]
+
+    def checkpoints(self, limit: int, *, before: int | None = None) -> list[chain.Checkpoint]:
+        """What was noted when the log was found whole, the newest first."""
+        with _translated():
+            return self._recorder.select_checkpoints(
+                beside.LAST if before is None else before, limit
+            )
+
+    def note(self, verdict: chain.Verdict, at: datetime) -> None:
+        """Keep what a verification found as a checkpoint, when it found something new whole."""
+        if verdict.broken is None and verdict.checked:
+            found = chain.Checkpoint(verdict.head, verdict.head_hash, at, verdict.since)
+            with _translated():
+                self._recorder.insert_checkpoint(found)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -162,8 +206,34 @@ def open_sqlite(path: Path) -> EventStore:
         return EventStore(sqlite_recorder.opened(path))
 
 
+def open_there(settings: Settings) -> EventStore:
+    """The event store that the settings name, which must be there, to be looked at only."""
+    if settings.event_store != "sqlite":
+        return open_postgres(settings.event_store)
+    return open_to_read(settings.event_store_path)
+
+
+def fill(settings: Settings, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
+    """Make the event store that the settings name from rows and their hashes, all or nothing.
+
+    Raises refusals.Exists when it holds something already.
+    """
+    with _translated():
+        if settings.event_store == "sqlite":
+            sqlite_recorder.fill(settings.event_store_path, rows)
+            return
+        from adapters import postgres_recorder  # noqa: PLC0415  psycopg is an extra
+
+        postgres_recorder.fill(settings.event_store, rows)
+
+
 def open_to_read(path: Path) -> EventStore:
-    """A log in a SQLite file that is to be looked at only; refusals.Unavailable when it is none."""
+    """A log in a SQLite file that is to be looked at only.
+
+    Raises FileNotFoundError, or refusals.Unavailable when it is no log.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     with _translated():
         return EventStore(sqlite_recorder.opened_to_read(path))
 
@@ -189,7 +259,7 @@ def _recorded(row: persistence.Notification) -> facts.Recorded:
         ) from error
 
 
-@contextlib.contextmanager
+@contextmanager
 def _translated() -> Iterator[None]:
     """No foreign exception crosses this border."""
     try:

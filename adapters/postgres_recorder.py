@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +22,14 @@ _TABLES = (
     location text, etag text, body bytea NOT NULL, answered_at text NOT NULL,
     position bigint NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (answered_at)",
+    "CREATE INDEX IF NOT EXISTS events_by_name ON stored_events (topic, notification_id)",
+    """CREATE TABLE IF NOT EXISTS checkpoints (
+    position bigint PRIMARY KEY, hash bytea NOT NULL, at text NOT NULL, since bigint NOT NULL)""",
 )
 
 
 _MAKING = 0x77686565
+_BATCH = 1_000
 
 
 def opened(url: str) -> PostgresRecorder:
@@ -48,6 +53,42 @@ def opened(url: str) -> PostgresRecorder:
     recorder = PostgresRecorder(datastore)
     recorder.create_table()
     return recorder
+
+
+def fill(url: str, walked: Iterable[tuple[chain.Row, bytes]]) -> None:
+    """Fill the database, which must hold no log yet, with rows and their hashes, all or none."""
+    recorder = opened(url)
+    left = iter(walked)
+    try:
+        with recorder.datastore.transaction(commit=True) as curs:
+            curs.execute("LOCK TABLE stored_events IN EXCLUSIVE MODE")
+            curs.execute("SELECT 1 FROM stored_events UNION ALL SELECT 1 FROM answers LIMIT 1")
+            if curs.fetchone() is not None:
+                raise refusals.Exists("the database holds a ledger already")
+            while batch := list(islice(left, _BATCH)):
+                _fill(curs, batch)
+            curs.execute(
+                "SELECT setval(pg_get_serial_sequence('stored_events', 'notification_id'), "
+                "MAX(notification_id)) FROM stored_events"
+            )
+    finally:
+        recorder.close()
+
+
+def _fill(curs: psycopg.Cursor[rows.DictRow], batch: Sequence[tuple[chain.Row, bytes]]) -> None:
+    curs.executemany(
+        "INSERT INTO stored_events "
+        "(notification_id, originator_id, originator_version, topic, state) "
+        "VALUES (%s,%s,%s,%s,%s)",
+        [
+            (row.position, UUID(row.stream), int(row.version), row.name, row.state)
+            for row, _ in batch
+        ],
+    )
+    curs.executemany(
+        "INSERT INTO chain (position, hash) VALUES (%s,%s)",
+        [(row.position, hash_) for row, hash_ in batch],
+    )
 
 
 class PostgresRecorder(postgres.PostgresApplicationRecorder):
@@ -134,6 +175,9 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
                     state=bytes(row["state"]),
                 )
 
+    def select_part(self, part: beside.Part) -> list[persistence.Notification]:
+        return list(self._rows(*beside.part_of(part, "%s", "notification_id", part.stream)))
+
     def last_position(self) -> int:
         """The last position of which a row or a link is left."""
         with self.datastore.get_connection() as connection, connection.cursor() as curs:
@@ -144,28 +188,56 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
             row = curs.fetchone()
         return 0 if row is None else int(row["position"])
 
-    def iterate_rows(self, until: int) -> Iterator[chain.Row]:
-        """The rows as they are stored."""
+    def last_link(self, until: int) -> tuple[int, bytes] | None:
+        """The chain's last link up to a position."""
+        with self.datastore.get_connection() as connection, connection.cursor() as curs:
+            curs.execute(
+                "SELECT position, hash FROM chain WHERE position<=%s "
+                "ORDER BY position DESC LIMIT 1",
+                (until,),
+            )
+            row = curs.fetchone()
+        return None if row is None else (row["position"], bytes(row["hash"]))
+
+    def iterate_rows(self, after: int, until: int) -> Generator[chain.Row]:
+        """The rows as they are stored; from the very first when after is 0."""
         for row in self._rows(
-            "SELECT * FROM stored_events WHERE notification_id<=%s ORDER BY notification_id",
-            (until,),
+            "SELECT * FROM stored_events WHERE notification_id>%s AND notification_id<=%s "
+            "ORDER BY notification_id",
+            (after or beside.FIRST, until),
         ):
             assert isinstance(row.originator_id, UUID)
             yield chain.Row(
                 row.id, row.originator_id.hex, str(row.originator_version), row.topic, row.state
             )
 
-    def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]:
+    def iterate_links(self, after: int, until: int) -> Generator[tuple[int, bytes]]:
         with (
             self.datastore.get_connection() as connection,
             connection.transaction(),
             connection.cursor(name="links") as curs,
         ):
             curs.execute(
-                "SELECT position, hash FROM chain WHERE position<=%s ORDER BY position", (until,)
+                "SELECT position, hash FROM chain WHERE position>%s AND position<=%s "
+                "ORDER BY position",
+                (after or beside.FIRST, until),
             )
             for row in curs:
                 yield row["position"], bytes(row["hash"])
+
+    def select_checkpoints(self, before: int, limit: int) -> list[chain.Checkpoint]:
+        """The newest first."""
+        with self.datastore.get_connection() as connection, connection.cursor() as curs:
+            curs.execute(
+                "SELECT position, hash, at, since FROM checkpoints WHERE position<%s "
+                "ORDER BY position DESC LIMIT %s",
+                (before, limit),
+            )
+            return beside.noted(tuple(row.values()) for row in curs.fetchall())
+
+    def insert_checkpoint(self, checkpoint: chain.Checkpoint) -> None:
+        with self.datastore.transaction(commit=True) as curs:
+            beside.note(curs, "%s", checkpoint)
 
     def select_answer(self, key: str) -> tuple[Any, ...] | None:
         with self.datastore.get_connection() as connection, connection.cursor() as curs:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +13,7 @@ from uuid import UUID
 from eventsourcing import persistence, sqlite
 
 from adapters import beside, chain
-from domain import ports
+from domain import ports, refusals
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS stored_events (
@@ -25,7 +27,13 @@ _TABLES = (
     location TEXT, etag TEXT, body BLOB NOT NULL, answered_at TEXT NOT NULL,
     position INTEGER NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS answers_by_age ON answers (answered_at)",
+    "CREATE INDEX IF NOT EXISTS events_by_name ON stored_events (topic)",
+    """CREATE TABLE IF NOT EXISTS checkpoints (
+    position INTEGER PRIMARY KEY, hash BLOB NOT NULL, at TEXT NOT NULL, since INTEGER NOT NULL)""",
 )
+
+_CACHE = 64 * 1024
+"""KiB kept in memory while a file is filled."""
 
 
 def opened(path: Path) -> SQLiteRecorder:
@@ -36,10 +44,43 @@ def opened(path: Path) -> SQLiteRecorder:
 
 
 def opened_to_read(path: Path) -> SQLiteRecorder:
-    """Open a file that must be a ledger, and change nothing in it."""
-    recorder = SQLiteRecorder(_DurableDatastore(f"{path.resolve().as_uri()}?mode=ro"))
+    """Open a file that must be a ledger, and change nothing in it, not even its journal mode."""
+    datastore = _DurableDatastore(f"{path.resolve().as_uri()}?mode=ro")
+    datastore.pool.is_journal_mode_wal = True  # so that the pool does not try to make it so
+    recorder = SQLiteRecorder(datastore)
     recorder.last_position()
     return recorder
+
+
+def fill(path: Path, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
+    """Make the file from rows and their hashes; it is not there at all before it is whole."""
+    draft = path.with_name(f"{path.name}.draft")
+    try:
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            _fill(connection, rows)
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        if path.exists():
+            raise refusals.Exists(f"{path} has come into being meanwhile")
+        draft.rename(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _fill(connection: sqlite3.Connection, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
+    """In one sweep, without a journal: what breaks off is thrown away."""
+    for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{_CACHE}"):
+        connection.execute(f"PRAGMA {setting}")
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute("BEGIN")
+    for row, hash_ in rows:
+        connection.execute(
+            "INSERT INTO stored_events VALUES (?,?,?,?,?)",
+            (row.position, row.stream, int(row.version), row.name, row.state),
+        )
+        connection.execute("INSERT INTO chain VALUES (?,?)", (row.position, hash_))
+    connection.execute("COMMIT")
 
 
 class _DurablePool(sqlite.SQLiteConnectionPool):
@@ -124,6 +165,12 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
             for row in c.sqlite_cursor:
                 yield _notification(row)
 
+    def select_part(self, part: beside.Part) -> list[persistence.Notification]:
+        stream = None if part.stream is None else part.stream.hex
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(*beside.part_of(part, "?", "rowid", stream))
+            return [_notification(row) for row in c.fetchall()]
+
     def last_position(self) -> int:
         """The last position that was ever given out, or of which a row or a link is left."""
         with self.datastore.transaction(commit=False) as c:
@@ -134,26 +181,54 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
             )
             return int(c.fetchone()[0])
 
-    def iterate_rows(self, until: int) -> Iterator[chain.Row]:
-        """The rows byte for byte, whatever stands in them."""
+    def last_link(self, until: int) -> tuple[int, bytes] | None:
+        """The chain's last link up to a position."""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT position, CAST(hash AS BLOB) FROM chain WHERE position<=? "
+                "ORDER BY position DESC LIMIT 1",
+                (until,),
+            )
+            row = c.fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def iterate_rows(self, after: int, until: int) -> Generator[chain.Row]:
+        """The rows byte for byte, whatever stands in them; from the very first when after is 0."""
         with self.datastore.transaction(commit=False) as c:
             c.execute(
                 "SELECT rowid, CAST(originator_id AS BLOB), CAST(originator_version AS BLOB), "
                 "CAST(topic AS BLOB), CAST(state AS BLOB) "
-                "FROM stored_events WHERE rowid<=? ORDER BY rowid",
-                (until,),
+                "FROM stored_events WHERE rowid>? AND rowid<=? ORDER BY rowid",
+                (after or beside.FIRST, until),
             )
             for position, stream, version, name, state in c.sqlite_cursor:
                 yield chain.Row(position, _raw(stream), _raw(version), _raw(name), state)
 
-    def iterate_links(self, until: int) -> Iterator[tuple[int, bytes]]:
+    def iterate_links(self, after: int, until: int) -> Generator[tuple[int, bytes]]:
         with self.datastore.transaction(commit=False) as c:
             c.execute(
-                "SELECT position, CAST(hash AS BLOB) FROM chain WHERE position<=? "
+                "SELECT position, CAST(hash AS BLOB) FROM chain WHERE position>? AND position<=? "
                 "ORDER BY position",
-                (until,),
+                (after or beside.FIRST, until),
             )
             yield from map(tuple, c.sqlite_cursor)
+
+    def select_checkpoints(self, before: int, limit: int) -> list[chain.Checkpoint]:
+        """The newest first; a file that was only ever read may have no table for them."""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute("SELECT 1 FROM sqlite_master WHERE name='checkpoints'")
+            if c.fetchone() is None:
+                return []
+            c.execute(
+                "SELECT position, hash, at, since FROM checkpoints WHERE position<? "
+                "ORDER BY position DESC LIMIT ?",
+                (before, limit),
+            )
+            return beside.noted(c.fetchall())
+
+    def insert_checkpoint(self, checkpoint: chain.Checkpoint) -> None:
+        with self.datastore.transaction(commit=True) as c:
+            beside.note(c, "?", checkpoint)
 
     def select_answer(self, key: str) -> tuple[Any, ...] | None:
         with self.datastore.transaction(commit=False) as c:

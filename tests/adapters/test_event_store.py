@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from adapters import chain
+from adapters import beside, chain, sqlite_recorder
 from adapters.event_store import EventStore
 from adapters.sqlite_recorder import SQLiteRecorder
 from domain import facts, ports, refusals
@@ -111,9 +113,75 @@ def test_facts_are_found_by_name(log: EventStore) -> None:
         0, TWO, 1, AT, AT, "api", ONE, None, facts.PortfolioArchived(portfolio_id=TWO)
     )
     log.append([fact(1), chosen, fact(2)])
-    assert [each.name for each in log.named(0, 10, "PortfolioArchived")] == ["PortfolioArchived"]
-    assert len(log.named(0, 10, None)) == 3
-    assert log.named(0, 1, "SharesBought")[0].version == 1
+    assert places(log, name="PortfolioArchived") == [2]
+    assert places(log, name="SharesBought") == [1, 3]
+    assert places(log, name="SharesBought", limit=1) == [1]
+
+
+def places(log: EventStore, *, limit: int = 10, **part: Any) -> list[int]:
+    """The positions of a part of the log."""
+    return [each.position for each in log.part(beside.Part(limit=limit, **part))]
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        ({}, [1, 2, 3, 4, 5]),
+        ({"after": 2}, [3, 4, 5]),
+        ({"after": 1, "before": 4}, [2, 3]),
+        ({"newest_first": True, "limit": 2}, [5, 4]),
+        ({"newest_first": True, "before": 4}, [3, 2, 1]),
+        ({"stream": ONE}, [1, 2, 5]),
+        ({"stream": ONE, "after": 1, "limit": 1}, [2]),
+        ({"stream": ONE, "newest_first": True}, [5, 2, 1]),
+        ({"stream": ONE, "versions": True, "after": 2}, [5]),
+        ({"stream": TWO, "versions": True, "before": 2}, [3]),
+        ({"stream": TWO, "name": "SharesBought"}, [3, 4]),
+        ({"stream": TWO, "name": "PortfolioArchived"}, []),
+        ({"name": "SharesBought", "newest_first": True, "before": 3}, [2, 1]),
+    ],
+)
+def test_a_part_is_between_its_bounds_of_its_stream_and_name(
+    log: EventStore, part: dict[str, Any], found: list[int]
+) -> None:
+    log.append(some(2))
+    log.append(some(2, TWO))
+    log.append([fact(3)])
+    assert places(log, **part) == found
+
+
+def test_verification_goes_on_from_what_was_noted(log: EventStore) -> None:
+    log.append(some(3))
+    found = verdict(log)
+    log.note(found, AT)
+    log.append(some(2, TWO))
+    *_, further = log.verify(full=False)
+    assert (further.since, further.checked, further.head) == (3, 2, 5)
+    log.note(further, AT)
+    assert log.checkpoints(1, before=5) == [chain.Checkpoint(3, found.head_hash, AT, 0)]
+    assert log.checkpoints(5)[0] == chain.Checkpoint(5, further.head_hash, AT, 3)
+    assert verdict(log).head_hash == further.head_hash
+
+
+def test_a_checkpoint_of_another_chain_is_found_out(log: EventStore) -> None:
+    log.append(some(3))
+    *_, found = log.verify(passing={2: "ab" * 32})
+    assert found.broken is not None
+    assert (found.broken.position, found.checked) == (2, 1)
+
+
+def test_a_part_is_found_by_an_index_and_never_sorted(file: Path) -> None:
+    recorder = sqlite_recorder.opened(file)
+    with closing(sqlite3.connect(file)) as connection:
+        for stream, name, versions in product((None, ONE), (None, "x"), (False, True)):
+            part = beside.Part(limit=5, stream=stream, name=name, versions=versions)
+            if versions and stream is None:
+                continue
+            statement, given = beside.part_of(part, "?", "rowid", stream and stream.hex)
+            plan = str(connection.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall())
+            assert "SEARCH" in plan
+            assert "B-TREE" not in plan
+    recorder.close()
 
 
 def test_what_is_stored_is_there_when_the_log_is_opened_again(address: str) -> None:

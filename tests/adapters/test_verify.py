@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters import chain, verify
 from tests.adapters import logs
-from tests.adapters.logs import TWO, fact, some
+from tests.adapters.logs import AT, TWO, fact, some
 
 COUNT = 12
 ROOT = Path(__file__).parents[2]
@@ -182,6 +182,15 @@ def test_the_command_says_that_a_clean_copy_is_whole(copy: Path) -> None:
     assert done.stdout.startswith("whole: 12 facts, head at 12, sha256 ")
 
 
+def test_a_backup_made_by_sqlite_itself_is_verified_too(copy: Path) -> None:
+    backup = copy.with_name("backup.db")
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    written = backup.read_bytes()
+    assert said(str(backup)).stdout.startswith("whole: 12 facts, head at 12, sha256 ")
+    assert backup.read_bytes() == written
+
+
 def test_the_command_names_the_first_bad_position(copy: Path) -> None:
     harmed(copy, "DELETE FROM stored_events WHERE rowid IN (7, 9)")
     done = said(str(copy))
@@ -231,3 +240,117 @@ def test_a_file_that_is_not_there_or_no_database_cannot_be_opened(
     for name in ("nowhere.db", "diary"):
         assert verify.main([str(tmp_path / name)]) == 1
         assert capsys.readouterr().out.startswith("the ledger cannot be opened: ")
+
+
+# --- checkpoints ----------------------------------------------------------------------------
+
+
+def checked(
+    file: Path, *, full: bool = True, passing: dict[int, str] | None = None
+) -> chain.Verdict:
+    with closing(logs.opened(str(file))) as log:
+        *_, verdict = log.verify(full=full, passing=passing or {})
+    return verdict
+
+
+def noted(file: Path, until: int = COUNT) -> chain.Checkpoint:
+    """A checkpoint at a position, as somebody would have kept it."""
+    with closing(logs.opened(str(file))) as log:
+        hash_ = log.hash_at(until).hex()
+        log.note(chain.Verdict(until, until, hash_), AT)
+        return log.checkpoints(1)[0]
+
+
+def forged(file: Path, position: int) -> None:
+    """Change a row, and compute the chain anew from there."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "UPDATE stored_events SET state=CAST(replace(CAST(state AS TEXT), '1.10', '1.11') "
+            "AS BLOB) WHERE rowid=?",
+            (position,),
+        )
+        previous = chain.GENESIS
+        for row in connection.execute("SELECT * FROM stored_events ORDER BY 1").fetchall():
+            previous = chain.link(previous, chain.Row(row[0], row[1], str(row[2]), *row[3:]))
+            connection.execute("UPDATE chain SET hash=? WHERE position=?", (previous, row[0]))
+
+
+def test_what_was_found_whole_is_noted_once(copy: Path) -> None:
+    with closing(logs.opened(str(copy))) as log:
+        *_, verdict = log.verify()
+        log.note(verdict, AT)
+        log.note(verdict, AT)
+        assert log.checkpoints(5) == [chain.Checkpoint(COUNT, verdict.head_hash, AT, 0)]
+
+
+def test_a_check_of_all_is_worth_more_than_a_part_of_it(copy: Path) -> None:
+    with closing(logs.opened(str(copy))) as log:
+        for since, shown in ((6, 6), (8, 6), (0, 0)):
+            log.note(chain.Verdict(COUNT - since, COUNT, "ab" * 32, since=since), AT)
+            assert log.checkpoints(1)[0].since == shown
+
+
+def test_what_is_not_whole_is_not_noted(copy: Path) -> None:
+    harmed(copy, "DELETE FROM stored_events WHERE rowid=4")
+    with closing(logs.opened(str(copy))) as log:
+        *_, verdict = log.verify()
+        log.note(verdict, AT)
+        assert log.checkpoints(5) == []
+
+
+def test_a_check_goes_on_where_the_last_one_ended(copy: Path) -> None:
+    noted(copy, 8)
+    verdict = checked(copy, full=False)
+    assert (verdict.since, verdict.checked, verdict.head) == (8, 4, COUNT)
+    assert verdict.head_hash == checked(copy).head_hash
+
+
+@pytest.mark.parametrize("position", [9, COUNT])
+def test_a_change_behind_the_last_checkpoint_is_found_from_there(copy: Path, position: int) -> None:
+    noted(copy, 8)
+    harmed(copy, f"UPDATE stored_events SET topic='x' WHERE rowid={position}")  # noqa: S608
+    assert checked(copy, full=False).broken == chain.Broken(
+        position, "the row is not what was recorded"
+    )
+
+
+def test_a_chain_computed_anew_does_not_pass_through_the_checkpoint(copy: Path) -> None:
+    noted(copy, 8)
+    forged(copy, 5)
+    for full in (True, False):
+        broken = checked(copy, full=full).broken
+        assert broken is not None
+        assert (broken.position, "computed anew" in broken.why) == (8, True)
+
+
+def test_a_forger_of_the_checkpoints_too_is_found_out_by_one_kept_elsewhere(copy: Path) -> None:
+    kept = noted(copy)
+    forged(copy, 5)
+    harmed(copy, "DELETE FROM checkpoints")
+    assert checked(copy).broken is None
+    broken = checked(copy, passing={kept.position: kept.hash}).broken
+    assert broken is not None
+    assert (broken.position, "computed anew" in broken.why) == (COUNT, True)
+
+
+def test_a_ledger_cut_off_before_a_checkpoint_is_not_whole(copy: Path) -> None:
+    kept = noted(copy)
+    harmed(
+        copy,
+        "DELETE FROM stored_events WHERE rowid>9",
+        "DELETE FROM chain WHERE position>9",
+        "UPDATE sqlite_sequence SET seq=9 WHERE name='stored_events'",
+    )
+    assert checked(copy).broken == chain.Broken(kept.position, "the row is missing")
+    assert checked(copy, full=False).broken == chain.Broken(kept.position, "the row is missing")
+
+
+def test_the_command_notes_what_it_found_only_in_the_configured_ledger(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHEEL_DATA_DIR", str(tmp_path))
+    ledger = copy.rename(tmp_path / "ledger.db")
+    for arguments, count in (([str(ledger)], 0), (["--json"], 0), ([], 1)):
+        assert verify.main(arguments) == 0
+        with closing(logs.opened(str(ledger))) as log:
+            assert len(log.checkpoints(5)) == count

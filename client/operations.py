@@ -1,0 +1,116 @@
+"""All that the API can be asked and told: one table, the methods of both clients."""
+
+from __future__ import annotations
+
+import msgspec
+
+from api.shapes.system import Config
+from client import reads
+from client.methods import Command, Download, Listing, Read
+from domain import alert, commands, valuation
+from projections import answers, snapshots
+
+
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """Put away, with options open only when forced; nothing in it is lost."""
+
+    force: bool | None = None
+
+
+class Restore(msgspec.Struct, frozen=True, kw_only=True):
+    """Bring back what was put away."""
+
+
+class Operations:
+    """A line for each operation; questions are described in `reads`."""
+
+    portfolios = Listing(reads.all_portfolios)
+    open_portfolio = Command("POST", "/portfolios", commands.OpenPortfolio, answers.Portfolio)
+    portfolio = Read(reads.portfolio)
+    change_portfolio = Command(
+        "PUT", "/portfolios/{portfolio_id}", commands.ChangePortfolio, answers.Portfolio
+    )
+    archive_portfolio = Command(
+        "DELETE", "/portfolios/{portfolio_id}", Archive, answers.Portfolio, body=False
+    )
+    restore_portfolio = Command(
+        "POST", "/portfolios/{portfolio_id}/restore", Restore, answers.Portfolio, body=False
+    )
+    portfolio_summary = Read(reads.portfolio_summary)
+    default_portfolio = Read(reads.default_portfolio)
+    choose_default = Command(
+        "PUT", "/portfolios/default", commands.ChooseDefault, answers.Portfolio
+    )
+
+    wheels = Listing(reads.all_wheels)
+    wheels_of = Listing(reads.wheels_of)
+    start_wheel = Command(
+        "POST", "/portfolios/{portfolio_id}/wheels", commands.StartWheel, answers.Wheel
+    )
+    wheel = Read(reads.wheel)
+    configure_wheel = Command("PUT", "/wheels/{wheel_id}", commands.ConfigureWheel, answers.Wheel)
+    archive_wheel = Command("DELETE", "/wheels/{wheel_id}", Archive, answers.Wheel, body=False)
+    restore_wheel = Command(
+        "POST", "/wheels/{wheel_id}/restore", Restore, answers.Wheel, body=False
+    )
+    wheel_state = Read(reads.wheel_state)
+    lots = Read(reads.lots)
+    cycles = Read(reads.cycles)
+    wheel_events = Listing(reads.wheel_events)
+    trade_shares = Command("POST", "/wheels/{wheel_id}/shares", commands.TradeShares, answers.Wheel)
+    receive_dividend = Command(
+        "POST", "/wheels/{wheel_id}/dividends", commands.ReceiveDividend, answers.Wheel
+    )
+    apply_split = Command("POST", "/wheels/{wheel_id}/splits", commands.ApplySplit, answers.Wheel)
+    void_fact = Command(
+        "POST", "/wheels/{wheel_id}/events/{version}/void", commands.VoidFact, answers.Wheel
+    )
+
+    trades = Listing(reads.all_trades)
+    trades_of = Listing(reads.trades_of)
+    sell_option = Command("POST", "/wheels/{wheel_id}/trades", commands.SellOption, answers.Trade)
+    trade = Read(reads.trade)
+    correct_trade = Command("PUT", "/trades/{trade_id}", commands.CorrectTrade, answers.Trade)
+    void_trade = Command("DELETE", "/trades/{trade_id}", commands.VoidTrade, answers.Trade)
+    expire = Command("POST", "/trades/{trade_id}/expire", commands.Expire, answers.Trade)
+    close_trade = Command("POST", "/trades/{trade_id}/close", commands.Close, answers.Trade)
+    assign = Command("POST", "/trades/{trade_id}/assign", commands.Assign, answers.Trade)
+    roll = Command("POST", "/trades/{trade_id}/roll", commands.Roll, answers.Trade)
+    trade_history = Read(reads.trade_history)
+
+    open_positions = Listing(reads.open_positions)
+    positions_of = Listing(reads.positions_of)
+    position = Read(reads.position)
+    risk = Read(reads.risk)
+    mark_position = Command(
+        "POST", "/wheels/{wheel_id}/snapshots", valuation.MarkPosition, snapshots.Snapshot
+    )
+    snapshots = Listing(reads.snapshots_of)
+    latest_snapshot = Read(reads.latest_snapshot)
+    snapshot = Read(reads.snapshot)
+    trend = Read(reads.trend)
+    alerts = Listing(reads.all_alerts)
+    acknowledge = Command(
+        "POST", "/alerts/{alert_id}/acknowledge", alert.Acknowledge, answers.Alert
+    )
+    mute = Command("POST", "/alerts/{alert_id}/mute", alert.Mute, answers.Alert)
+
+    wheel_performance = Read(reads.wheel_performance)
+    portfolio_performance = Read(reads.portfolio_performance)
+    aggregate = Read(reads.aggregate)
+    win_loss = Read(reads.win_loss)
+    timeline = Read(reads.timeline)
+    compare = Listing(reads.compare)
+    explain = Listing(reads.explain)
+    export = Download(reads.export)
+
+    events = Listing(reads.events)
+    verify = Read(reads.verify)
+    checkpoints = Listing(reads.checkpoints)
+    ledger_export = Download(reads.ledger_export)
+
+    health = Read(reads.health)
+    info = Read(reads.info)
+    config = Read(reads.config)
+    change_config = Command("PUT", "/config", commands.ChangeConfiguration, Config)
+    metrics = Read(reads.metrics)
