@@ -1,0 +1,7 @@
+import { init } from "./redoc.js";
+
+init(
+  "schema/openapi.json",
+  { disableTelemetry: true },
+  document.getElementById("redoc"),
+);

@@ -1,0 +1,161 @@
+"""The examples of the API's document are what is answered.
+
+Run as a program it writes the answers anew: `python -m tests.api.test_examples`.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from adapters import event_store
+from api import examples
+from domain import facts
+from projections import answers
+from tests.api import house as houses
+from tests.api.client import Client
+from tests.api.waiting import until
+
+FLEETING = {"get_health", "get_health_at_root", "get_info", "get_metrics", "get_ledger_export"}
+"""Operations that tell how the service is just now: only the form of their answers stays."""
+SETTING = "fee_per_contract"
+"""The one setting that is shown: others differ from place to place."""
+READER = msgspec.json.Decoder(float_hook=Decimal)
+HASH = re.compile(r"[0-9a-f]{32,64}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+class Told(NamedTuple):
+    """A step as the file tells it, and as it is answered."""
+
+    step: examples.Step
+    answered: examples.Step
+
+
+def played(house: houses.House) -> Iterator[Told]:
+    """Do all that the story says, in its order."""
+    client = house.client()
+    document = client.get("/schema/openapi.json").body
+    places = {
+        operation["operationId"]: (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    for step in examples.story():
+        if step.operation == "get_alerts":
+            raise_an_alert(house, client)
+        method, path = places[step.operation]
+        yield Told(step, done(client, step, method, path))
+    client.close()
+
+
+def done(client: Client, step: examples.Step, method: str, path: str) -> examples.Step:
+    """A step with the answer that it is given now."""
+    body = None if step.body is msgspec.UNSET else answers.ENCODER.encode(step.body)
+    answered = client.http.request(
+        method, path.format(**step.path), content=body, params=step.query, headers=step.headers
+    )
+    is_json = answered.headers["content-type"].startswith("application/json")
+    answer = shown(READER.decode(answered.content)) if is_json else first_lines(answered.text)
+    return replace(step, status=answered.status_code, answer=answer)
+
+
+def shown(answer: Any) -> Any:
+    """The configuration with one setting, all else whole."""
+    match answer:
+        case {"data": {"settings": settings} as data}:
+            one = [each for each in settings if each["key"] == SETTING]
+            return answer | {"data": data | {"settings": one}}
+        case _:
+            return answer
+
+
+def first_lines(text: str) -> str:
+    """The beginning of what is no JSON; of the metrics, that of our own."""
+    ours = (line for line in text.splitlines() if "process_" not in line and "python_" not in line)
+    return "\n".join(islice(ours, 3)) + "\n"
+
+
+def raise_an_alert(house: houses.House, client: Client) -> None:
+    """What the watch does when the price comes near the strike."""
+    (trade,) = client.get("/trades", outcome="open").data
+    fact = facts.AlertRaised(
+        portfolio_id=UUID(trade["portfolio_id"]),
+        wheel_id=UUID(trade["wheel_id"]),
+        trade_id=UUID(trade["id"]),
+        symbol=trade["symbol"],
+        rule="near_strike",
+        severity="MEDIUM",
+        message="AAPL at 153.10 is within 3 % of the call's strike of 157.50",
+        direction=trade["direction"],
+        strike=Decimal(trade["strike"]),
+        expiration_date=datetime.fromisoformat(trade["expiration_date"]).date(),
+        price=Decimal("153.10"),
+        price_as_of=houses.MONDAY,
+    )
+    stream = facts.alert_stream(fact.trade_id, fact.rule)
+    now = house.watch.now()
+    recorded = facts.Recorded(0, stream, 1, now, now, "risk", uuid4(), None, fact, None)
+    log = event_store.open_store(house.settings)
+    log.append([recorded])
+    log.close()
+    until(lambda: client.get("/alerts", status="active").data)
+
+
+def kept(value: Any) -> Any:
+    """What of an answer is the same each time: instants and hashes are not."""
+    match value:
+        case dict():
+            return {key: kept(each) for key, each in value.items()}
+        case list():
+            return [kept(each) for each in value]
+        case str() if INSTANT.fullmatch(value):
+            return "an instant"
+        case str() if HASH.fullmatch(value):
+            return "a hash"
+        case _:
+            return value
+
+
+def form(value: Any) -> Any:
+    """What of an answer is its form."""
+    if isinstance(value, dict):
+        return {key: form(each) for key, each in value.items()}
+    return type(value).__name__
+
+
+@pytest.fixture(scope="module")
+def answered(house: houses.House) -> list[Told]:
+    return list(played(house))
+
+
+def test_every_example_is_answered_as_documented(answered: list[Told]) -> None:
+    for step, now in answered:
+        assert now.status == step.status, (step.operation, now.answer)
+        same = form if step.operation in FLEETING else kept
+        assert same(now.answer) == same(step.answer), step.operation
+
+
+def written_anew() -> None:
+    """Write what is answered into the file."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as place,
+        houses.opened(Path(place), patch) as house,
+    ):
+        steps = [told.answered for told in played(house)]
+    whole = answers.ENCODER.encode(steps)
+    examples.FILE.write_bytes(msgspec.json.format(whole, indent=2) + b"\n")
+
+
+if __name__ == "__main__":
+    written_anew()
