@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import nats.errors
 
+from adapters import bygone
 from adapters.ears import QUOTES, Ear, Handler, QuoteEar, QuoteHandler, SubjectEar, kept_quotes
 from adapters.envelope import MESSAGE_ID, Envelope, Heard, Message, Unreadable, plain, sealed
 from adapters.link import (
@@ -222,6 +223,10 @@ class Bus:
             return None
         identity = (message.headers or {}).get(MESSAGE_ID, "")
         return Heard(message.subject or subject, message.data or b"", identity, message.time)
+
+    async def last_until(self, stream: str, told: Sequence[str], until: datetime) -> list[Heard]:
+        """The last message on each of some subjects, until a (real) instant. Raises BusDown."""
+        return await bygone.last_until(self._live(), stream, told, until)
 
     async def last_message_id(self, stream: str, subject: str) -> str:
         """The id of the newest message on some subjects, "" when there is none."""

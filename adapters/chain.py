@@ -72,6 +72,14 @@ class Torn(Exception):
         self.broken = Broken(position, why)
 
 
+def hash_of(text: str) -> str:
+    """A hash as somebody wrote it down, in either case; raises ValueError when it is none."""
+    told = bytes.fromhex(text)
+    if len(told) != len(GENESIS):
+        raise ValueError(f"must be {2 * len(GENESIS)} hexadecimal digits")
+    return told.hex()
+
+
 def link(previous: bytes, row: Row) -> bytes:
     """SHA-256 over the previous hash, the row's place and its stored bytes."""
     place = f"{row.position}\n{row.stream}\n{row.version}\n{row.name}\n"

@@ -55,6 +55,15 @@ class Clock:
         passed = (self._real() - self._anchor.real) * self._anchor.speed
         return self._anchor.market + max(passed, timedelta(0))
 
+    def real_time(self, instant: datetime) -> datetime | None:
+        """When it really was that time; None before this clock began, and while it stands still."""
+        anchor = self._anchor
+        if anchor is None:
+            return instant
+        if not anchor.speed or instant < anchor.market:
+            return None
+        return anchor.real + (instant - anchor.market) / anchor.speed
+
     def real_seconds(self, market_seconds: float) -> float:
         """How long that takes in reality: forever, on a clock that stands still."""
         if market_seconds <= 0:

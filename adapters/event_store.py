@@ -132,7 +132,10 @@ class EventStore:
     def _resumed(self, genesis: chain.Verdict) -> chain.Verdict:
         """Where the last verification ended, if it ended with the link that is there now."""
         for last in self.checkpoints(1):
-            if self.hash_at(last.position).hex() == last.hash:
+            if self._recorder.last_link(last.position) == (
+                last.position,
+                bytes.fromhex(last.hash),
+            ):
                 return chain.Verdict(0, last.position, last.hash, since=last.position)
         return genesis
 

@@ -19,23 +19,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import Annotated, BinaryIO, Final, Literal
 from uuid import UUID
 
 import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from adapters import chain, event_store, settings
+from adapters import chain, event_store, settings, sqlite_recorder
 from domain import facts, refusals
 
 LONGEST_LINE: Final = 8 * 1024 * 1024
 _TELL_EVERY: Final = 1_000
 _BUFFER: Final = 64 * 1024
 Tell = Callable[[int], None]
+Place = Annotated[int, msgspec.Meta(ge=1, le=2**62)]
+Stream = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
 
 class Line(msgspec.Struct, frozen=True, tag_field="line", forbid_unknown_fields=True):
@@ -53,9 +56,9 @@ class Begin(Line, frozen=True, tag="begin"):
 class Fact(Line, frozen=True, kw_only=True, tag="fact"):
     """A fact whose stored bytes stand in the line as they are."""
 
-    position: int
-    stream: str
-    version: int
+    position: Place
+    stream: Stream
+    version: Place
     name: str
     hash: str
     state: msgspec.Raw
@@ -64,9 +67,9 @@ class Fact(Line, frozen=True, kw_only=True, tag="fact"):
 class Bytes(Line, frozen=True, kw_only=True, tag="bytes"):
     """A fact whose stored bytes are not what a JSON encoder writes."""
 
-    position: int
-    stream: str
-    version: int
+    position: Place
+    stream: Stream
+    version: Place
     name: str
     hash: str
     base64: bytes
@@ -97,11 +100,15 @@ class Unfit(Exception):
 def written(log: event_store.EventStore, after: int = 0) -> Generator[bytes]:
     """The file's lines, up to the log's present head.
 
-    Raises chain.Torn where the log is not what was recorded: then there is no last line.
+    Raises chain.Torn where the log is not what was recorded: then there is no last line;
+    refusals.Invalid when there is no such place to begin behind.
     """
+    until = log.head()
+    if not 0 <= after <= until:
+        raise refusals.Invalid("after", after, f"must be from 0 to the head, {until}")
     head, hash_, count = after, log.hash_at(after), 0
     yield _encode(Begin(1, after, hash_.hex())) + b"\n"
-    with closing(log.rows(after, log.head())) as rows:
+    with closing(log.rows(after, until)) as rows:
         for count, (row, hash_) in enumerate(rows, 1):  # noqa: B007
             head = row.position
             yield _encode(_line(row, hash_)) + b"\n"
@@ -135,6 +142,7 @@ def read(file: BinaryIO) -> Iterator[tuple[chain.Row, bytes]]:
     """The rows of a whole export with their hashes, each checked; raises Unfit."""
     lines = _lines(file)
     hash_, head, count = _begun(lines), 0, 0
+    versions: defaultdict[str, int] = defaultdict(int)
     for number, line in lines:
         if isinstance(line, End):
             _ended(number, line, End(count, head, hash_.hex()))
@@ -143,6 +151,9 @@ def read(file: BinaryIO) -> Iterator[tuple[chain.Row, bytes]]:
             return
         row, hash_ = _row(number, line, head, hash_)
         head, count = row.position, count + 1
+        versions[row.stream] += 1
+        if versions[row.stream] != int(row.version):
+            raise Unfit(number, f"version {row.version} comes where {versions[row.stream]} belongs")
         yield row, hash_
     raise Unfit(count + 2, "the file was cut off: its last line is missing")
 
@@ -218,16 +229,21 @@ def begin_anew(file: Path, chosen: settings.Settings, tell: Tell = lambda _: Non
             end = End(count, row.position, hash_.hex())
             yield row, hash_
 
-    with file.open("rb") as source, _new(chosen.data_dir):
+    with file.open("rb") as source, _new(chosen):
         event_store.fill(chosen, rows(source))
     return end
 
 
 @contextmanager
-def _new(directory: Path) -> Iterator[None]:
-    """A directory with nothing in it, and nothing left of it when it comes to nothing."""
+def _new(chosen: settings.Settings) -> Iterator[None]:
+    """A directory with nothing in it, and nothing left of it when it comes to nothing.
+
+    What is left of an import that was killed is nothing.
+    """
+    directory = chosen.data_dir
     was_there = directory.exists()
-    for found in directory.iterdir() if was_there else ():
+    there = set(directory.iterdir()) if was_there else set()
+    for found in there.difference(sqlite_recorder.drafts(chosen.event_store_path)):
         raise refusals.Exists(
             f"{directory} is not empty, it holds {found.name}:"
             " a ledger is imported into a data directory of its own"
@@ -237,7 +253,8 @@ def _new(directory: Path) -> Iterator[None]:
         yield
     except BaseException:
         if not was_there:
-            directory.rmdir()
+            with suppress(OSError):  # somebody else has come in
+                directory.rmdir()
         raise
 
 

@@ -54,7 +54,9 @@ def opened_to_read(path: Path) -> SQLiteRecorder:
 
 def fill(path: Path, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
     """Make the file from rows and their hashes; it is not there at all before it is whole."""
-    draft = path.with_name(f"{path.name}.draft")
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    for left in drafts(path):  # by one that was killed
+        left.unlink()
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             _fill(connection, rows)
@@ -65,6 +67,11 @@ def fill(path: Path, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
         draft.rename(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def drafts(path: Path) -> list[Path]:
+    """What is there of files that are being made, or never were finished."""
+    return list(path.parent.glob(f"{path.name}.*.draft"))
 
 
 def _fill(connection: sqlite3.Connection, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
@@ -220,7 +227,7 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
             if c.fetchone() is None:
                 return []
             c.execute(
-                "SELECT position, hash, at, since FROM checkpoints WHERE position<? "
+                "SELECT position, CAST(hash AS BLOB), at, since FROM checkpoints WHERE position<? "
                 "ORDER BY position DESC LIMIT ?",
                 (before, limit),
             )

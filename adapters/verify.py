@@ -64,7 +64,10 @@ def _asked(arguments: list[str]) -> argparse.Namespace:
 
 def _checkpoint(text: str) -> tuple[int, str]:
     position, _, hash_ = text.partition(":")
-    return int(position), hash_
+    try:
+        return int(position), chain.hash_of(hash_)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error}") from error
 
 
 def _log(asked: argparse.Namespace) -> event_store.EventStore:

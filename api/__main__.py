@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager, suppress
 
 from litestar import Litestar
 
-from adapters import bus, clock, envelope, event_store, logs, nats_server, settings
+from adapters import bus, clock, configured, envelope, event_store, logs, nats_server, settings
 from api import app, serve, system
 from api.office import Office
-from domain import calendar, market, refusals, subjects
+from domain import calendar, market, refusals, risk, subjects
 from projections import views
 
 MISUSED = 2
@@ -24,8 +24,9 @@ BEAT_EVERY = 5.0
 
 
 @asynccontextmanager
-async def opened(config: settings.Settings) -> AsyncIterator[Litestar]:
+async def opened(layers: settings.Layers) -> AsyncIterator[Litestar]:
     """The application with everything that it needs, as long as the block lasts."""
+    config = layers.settings()
     time = clock.open(config)
     await asyncio.to_thread(calendar.is_open, time.now())  # its first answer takes a while
     log = await asyncio.to_thread(event_store.open_store, config)
@@ -34,17 +35,22 @@ async def opened(config: settings.Settings) -> AsyncIterator[Litestar]:
     try:
         async with bus.connect(config.bus_url, "api", password, time) as connected:
             office = Office(config, time, log, live, connected)
+            office.configure(await asyncio.to_thread(configured.overlaid, layers, log))
             office.desk.head = await asyncio.to_thread(log.head)
             await _listen(office)
-            async with _alive(office):
-                yield app.application(office)
+            try:
+                async with _alive(office):
+                    yield app.application(office)
+            finally:
+                await office.aside.close()
+                await office.archive.close()
     finally:
         await live.close()
         log.close()
 
 
 async def _listen(office: Office) -> None:
-    """Hear of the views' position, of the last quotes, and of the workers."""
+    """Hear of the views' position, of new facts, prices and risks, and of the workers."""
 
     async def advanced(heard: envelope.Heard) -> None:
         with suppress(envelope.Unreadable):
@@ -58,9 +64,19 @@ async def _listen(office: Office) -> None:
 
     async def quoted(quote: market.Quote) -> None:
         office.keep_quote(quote)
+        office.hub.quoted(quote)
+
+    async def moved(heard: envelope.Heard) -> None:
+        with suppress(envelope.Unreadable):
+            office.hub.moved(heard.read(risk.PositionRisk).data)
+
+    async def appended(_: envelope.Heard) -> None:
+        office.hub.wake()
 
     await office.bus.subscribe(subjects.VIEWS_ADVANCED, advanced)
     await office.bus.subscribe("ops.heartbeat.*", beaten)
+    await office.bus.subscribe(subjects.EVERY_POSITION_RISK, moved)
+    await office.bus.subscribe(subjects.LEDGER_APPENDED, appended)
     await office.bus.watch_quotes(quoted)
     for worker in system.WORKERS:
         await _recall(office, worker)
@@ -81,6 +97,7 @@ async def _alive(office: Office) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_look(office.live), name="views' position"),
         asyncio.create_task(_beat(office), name="heartbeat"),
+        asyncio.create_task(office.hub.run(), name="streams"),
     ]
     try:
         yield
@@ -114,13 +131,14 @@ async def _beat(office: Office) -> None:
         await asyncio.sleep(BEAT_EVERY)
 
 
-async def run(config: settings.Settings) -> None:
+async def run(layers: settings.Layers) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with opened(config) as application:
+    config = layers.settings()
+    async with opened(layers) as application:
         _spare_the_collector()
         await serve.serve(application, config.api_host, config.api_port, stop)
 
@@ -135,9 +153,9 @@ def _spare_the_collector() -> None:
 def main() -> int:
     """Start from the environment; say in a line what is wrong with it."""
     try:
-        config = settings.load(os.environ)
-        logs.configure(config, "api")
-        asyncio.run(run(config))
+        layers = settings.layers(os.environ)
+        logs.configure(layers.settings(), "api")
+        asyncio.run(run(layers))
     except (settings.Misconfigured, nats_server.NoPassword) as error:
         sys.stderr.write(f"{error}\n")
         return MISUSED

@@ -51,7 +51,8 @@ class AlertController(Controller):
             "portfolio_id": portfolio_id and portfolio_id.hex,
             "trade_id": trade_id and trade_id.hex,
         }
-        async with office.views(clocks) as views:
+        streams = None if clocks.is_now else await office.alerts()
+        async with office.views(clocks, streams) as views:
             found = await questions.all_alerts(views, where, part)
         return page_of(found.items, found.total, part.page, part.page_size, office.clock.now())
 

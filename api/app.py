@@ -2,143 +2,162 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from uuid import uuid4
 
 from litestar import Litestar, Request, Router
+from litestar.config.cors import CORSConfig
+from litestar.connection import ASGIConnection
 from litestar.di import Provide
-from litestar.enums import ScopeType
-from litestar.openapi import OpenAPIConfig
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.openapi.spec import OpenAPIType
 
 from api import (
     alerts,
+    config,
     dependencies,
     description,
+    docs,
+    exports,
     ledger,
     performance,
     portfolios,
     positions,
     requests,
+    snapshots,
+    stream,
     system,
     trades,
     wheels,
 )
+from api.border import Border
 from api.errors import Errors
+from api.limit import Limit
+from api.metrics import Metrics, MetricsController
 from api.office import Office
 
-_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 RESOURCES: tuple[type[Any], ...] = (
     portfolios.PortfolioController,
     wheels.WheelController,
     trades.TradeController,
     positions.PositionController,
+    snapshots.SnapshotController,
     performance.PerformanceController,
+    exports.ExportController,
     ledger.LedgerController,
     alerts.AlertController,
+    stream.StreamController,
+    config.ConfigController,
+    MetricsController,
 )
 
 
-def application(
-    office: Office,
-    *,
-    on_startup: Sequence[Callable[..., Awaitable[None]]] = (),
-    on_shutdown: Sequence[Callable[..., Awaitable[None]]] = (),
-) -> Litestar:
+def application(office: Office) -> Litestar:
     """The ASGI application around an office."""
     errors = Errors(office.clock)
     token = dependencies.Token(office.settings.api_token)
-    visitor = dependencies.Visitor(office.settings.api_host, trusted=office.settings.api_token)
+    visitor = dependencies.Visitor(
+        office.settings.api_host,
+        trusted=office.settings.api_token,
+        origins=office.settings.cors_origins,
+    )
+    limit = Limit(lambda: office.settings.rate_limit)
+    metrics = Metrics()
+    metrics.watch("stream_readers", "Readers of the live stream.", lambda: office.hub.readers)
 
-    async def the_office() -> Office:
-        return office
+    async def allowed(connection: ASGIConnection[Any, Any, Any, Any], _: Any) -> None:
+        limit.check(connection)
+        token.check(connection)
+        visitor.check(connection)
 
     async def before(request: Request[Any, Any, Any]) -> None:
-        token.check(request)
-        visitor.check(request)
         dependencies.known_parameters_only(request)
 
     app = Litestar(
-        [Router("/api/v1", route_handlers=list(RESOURCES)), system.SystemController],
+        [
+            Router("/api/v1", route_handlers=list(RESOURCES)),
+            system.SystemController,
+            docs.DocsController,
+        ],
         dependencies={
-            "office": Provide(the_office),
+            "office": _always(office),
             "asked": Provide(dependencies.asked),
             "clocks": Provide(dependencies.clocks),
+            "over": Provide(dependencies.over),
+            "whose": Provide(dependencies.whose),
             "part": Provide(dependencies.part),
+            "metrics": _always(metrics),
+            "pulse": _always(system.Pulse(office)),
         },
+        guards=[allowed],
         before_request=before,
         exception_handlers=errors.handlers(),
-        middleware=[lambda app: Surroundings(app, office)],
+        cors_config=_cors(office.settings.cors_origins),
         request_class=requests.Exact,
         request_max_body_size=requests.LARGEST_BODY,
-        openapi_config=_openapi(),
-        on_startup=list(on_startup),
-        on_shutdown=list(on_shutdown),
+        openapi_config=description.config(
+            guarded=office.settings.api_token is not None, served=docs.Document().served
+        ),
         debug=False,
         logging_config=None,  # ours is set up by the process
     )
+    app.asgi_handler = Border(app.asgi_handler, office.live, metrics)
+    app.state.hub = office.hub
     app.state.query_parameters = _query_parameters(app)
     return app
 
 
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Wheelwright",
-        version="0.1.0",
-        description="The ledger and nervous system of an options-income trader.",
-        use_handler_docstrings=True,
-        path="/schema",
-        render_plugins=[description.Described(path="/openapi.json")],
+def _always(thing: Any) -> Provide:
+    async def provide() -> Any:
+        return thing
+
+    return Provide(provide)
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    """What browsers are told about pages of other origins; nothing where none is allowed."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "Last-Event-ID",
+            "X-Request-ID",
+        ],
+        expose_headers=[
+            "ETag",
+            "Idempotency-Replayed",
+            "Location",
+            "Retry-After",
+            "X-Ledger-Position",
+            "X-Request-ID",
+            "X-View-Position",
+        ],
     )
 
 
-def _query_parameters(app: Litestar) -> dict[tuple[str, str], frozenset[str]]:
+def _query_parameters(app: Litestar) -> dict[tuple[str, str], dict[str, dependencies.Parameter]]:
     """Which query parameters each route knows, by path and method, as its schema says."""
-    known: dict[tuple[str, str], frozenset[str]] = {}
+    known: dict[tuple[str, str], dict[str, dependencies.Parameter]] = {}
     for path, item in (app.openapi_schema.paths or {}).items():
         for method in ("get", "post", "put", "delete"):
             operation = getattr(item, method)
             if operation is not None:
-                names = frozenset(
-                    each.name for each in operation.parameters or () if each.param_in == "query"
-                )
-                known[path, method.upper()] = names
+                known[path, method.upper()] = {
+                    each.name: _parameter(each.schema)
+                    for each in operation.parameters or ()
+                    if each.param_in == "query"
+                }
     return known
 
 
-class Surroundings:
-    """What every answer carries: the request's id, and how far the views were."""
-
-    def __init__(self, app: ASGIApp, office: Office) -> None:
-        self._app = app
-        self._office = office
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through, and add to the answer's headers."""
-        if scope["type"] != ScopeType.HTTP:
-            await self._app(scope, receive, send)
-            return
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                position = str(self._office.live.position).encode()
-                message.setdefault("headers", [])
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id),
-                    (b"x-view-position", position),
-                ]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
-def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value
-    return uuid4().hex.encode()
+def _parameter(schema: Any) -> dependencies.Parameter:
+    either = (schema, *(getattr(schema, "one_of", None) or ()))
+    return dependencies.Parameter(
+        tuple(each for each in getattr(schema, "enum", None) or () if each is not None),
+        several=any(getattr(each, "type", None) == OpenAPIType.ARRAY for each in either),
+    )

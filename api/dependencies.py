@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import date
 from hmac import compare_digest
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
 
 from litestar import Request
+from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.exceptions import NotAuthorizedException
 from litestar.params import HeaderParameter, QueryParameter
 
+from api import figures
 from api.desk import Asked
 from api.office import Office, When, when
-from domain import refusals
-from projections import questions
+from domain import policies, refusals
+from projections import questions, sums
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,18})"?')
@@ -43,6 +48,8 @@ async def asked(
     ] = False,
 ) -> Asked:
     """How a command was asked for."""
+    if dry_run:
+        request.scope["state"]["outcome"] = "rehearsed"
     if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
         raise refusals.Invalid(
             "Idempotency-Key", idempotency_key, "must be 1 to 200 printable characters, no blanks"
@@ -65,7 +72,7 @@ def _version(if_match: str | None) -> int | None:
 
 
 async def clocks(
-    office: NamedDependency[Office],  # noqa: ARG001  see above
+    office: NamedDependency[Office],
     as_of: Annotated[
         str | None,
         QueryParameter(description="What had happened by then: an instant, or a New York date."),
@@ -76,7 +83,49 @@ async def clocks(
     ] = None,
 ) -> When:
     """The two clocks of a question."""
-    return when(as_of, known_at)
+    return when(as_of, known_at, office.clock.now())
+
+
+async def over(
+    office: NamedDependency[Office],
+    clocks: NamedDependency[When],
+    policy: Annotated[
+        str,
+        QueryParameter(
+            description="Whose rules tell when an amount counts.",
+            schema_extra={"enum": list(policies.POLICIES)},
+        ),
+    ] = "cash",
+    first: Annotated[
+        date | None, QueryParameter(name="from", description="The first New York date.")
+    ] = None,
+    last: Annotated[
+        date | None, QueryParameter(name="to", description="The last New York date.")
+    ] = None,
+    period: Annotated[
+        str | None,
+        QueryParameter(
+            description="Up to today; not together with from or to.",
+            schema_extra={"enum": ["30d", "90d", "365d", "ytd", "all"]},
+        ),
+    ] = None,
+) -> figures.Over:
+    """The policy and the span that a question about performance is over."""
+    today = figures.today(office, clocks)
+    span = figures.span(today, period, first, last)
+    return figures.Over(policies.named(policy), span, today)
+
+
+async def whose(
+    over: NamedDependency[figures.Over],  # noqa: ARG001  see above
+    wheel_id: Annotated[UUID | None, QueryParameter(description="One wheel alone.")] = None,
+    portfolio_id: Annotated[
+        UUID | None, QueryParameter(description="The wheels of one portfolio.")
+    ] = None,
+    symbol: Annotated[str | None, QueryParameter(description="The wheels in one symbol.")] = None,
+) -> sums.Scope:
+    """Whose figures are asked for: everything, or what all that is named has in common."""
+    return sums.Scope(wheel_id, portfolio_id, symbol and symbol.upper())
 
 
 async def part(
@@ -91,18 +140,31 @@ async def part(
     return questions.Slice(page, page_size, sort)
 
 
+class Parameter(NamedTuple):
+    """A query parameter: its values, where they are few and named, and whether it takes several."""
+
+    values: tuple[str, ...]
+    several: bool
+
+
 def known_parameters_only(request: Request[Any, Any, Any]) -> None:
-    """Refuse a query parameter that the route does not know, listing those that it does."""
+    """Refuse a query parameter, or a value of one, that the route does not know; list the known."""
     known = request.app.state.query_parameters.get(
         (request.scope.get("path_template"), request.method), None
     )
     if known is None:
         return
-    for name in request.query_params:
+    for name, value in request.query_params.items():
         if name not in known:
-            raise refusals.Invalid(
-                name, request.query_params[name], f"must be among {', '.join(sorted(known))}"
-            )
+            among = f"must be among {', '.join(sorted(known))}" if known else "is not known here"
+            raise refusals.Invalid(name, value, among)
+        values, several = known[name]
+        if not several and len(request.query_params.getall(name)) > 1:
+            raise refusals.Invalid(name, value, "must be said once")
+        if value.lower() == "null":  # the framework would take it for nothing said
+            raise refusals.Invalid(name, value, "must be left out rather than null")
+        if values and value not in values:
+            raise refusals.Invalid(name, value, f"must be one of {', '.join(values)}")
 
 
 class Visitor:
@@ -113,18 +175,20 @@ class Visitor:
     then that stands in Host.
     """
 
-    def __init__(self, host: str, *, trusted: str | None) -> None:
+    def __init__(self, host: str, *, trusted: str | None, origins: Collection[str] = ()) -> None:
+        """Let in pages of this machine, and those of the `origins` that were named."""
         self._hosts = {"127.0.0.1", "localhost", "[::1]", host.lower()}
+        self._origins = frozenset(each.lower() for each in origins)
         self._open = trusted is not None
 
-    def check(self, request: Request[Any, Any, Any]) -> None:
+    def check(self, request: ASGIConnection[Any, Any, Any, Any]) -> None:
         """Raise refusals.Invalid for what no client of ours would send."""
         if self._open:
             return
         host, origin = request.headers.get("host"), request.headers.get("origin")
         if host:
             self._known("Host", host)
-        if origin is not None:
+        if origin is not None and origin.lower() not in self._origins:
             self._known("Origin", origin.partition("://")[2])
 
     def _known(self, header: str, place: str) -> None:
@@ -140,7 +204,7 @@ class Token:
     def __init__(self, token: str | None) -> None:
         self._token = token
 
-    def check(self, request: Request[Any, Any, Any]) -> None:
+    def check(self, request: ASGIConnection[Any, Any, Any, Any]) -> None:
         """Raise NotAuthorizedException unless the request carries the token."""
         if self._token is None or request.route_handler.opt.get("open", False):
             return

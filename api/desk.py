@@ -12,20 +12,22 @@ import hashlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
+from adapters import request_id
 from api.envelope import Reply
 from api.shapes.envelope import Answer
 from api.shapes.rehearsals import Change, DryRun
 from domain import alert as alerts
-from domain import facts, ports, refusals
+from domain import configuration, facts, ports, refusals, subjects
 from domain import portfolio as portfolios
 from domain.story import Story
-from projections import answers
+from projections import answers, radius
 
 S = TypeVar("S")
 TRIES = 5
@@ -36,17 +38,24 @@ _KEYS = UUID("1d7c6d0e-3c3c-5d43-9a52-6d0f5a4c9e10")
 class Model(msgspec.Struct, Generic[S], frozen=True):
     """How a kind of stream is folded."""
 
+    kind: str
     empty: Callable[[UUID], S]
     then: Callable[[S, facts.Recorded], S]
     version: Callable[[S], int]
 
 
-WHEEL: Model[Story] = Model(Story, Story.then, lambda story: story.version)
+WHEEL: Model[Story] = Model("wheel", Story, Story.then, lambda story: story.version)
 PORTFOLIO: Model[portfolios.Portfolio] = Model(
-    portfolios.Portfolio, portfolios.evolve, lambda portfolio: portfolio.version
+    "portfolio", portfolios.Portfolio, portfolios.evolve, lambda portfolio: portfolio.version
 )
 ALERT: Model[alerts.Alert] = Model(
-    lambda _: alerts.QUIET, alerts.evolve, lambda alert: alert.version
+    "alert", lambda _: alerts.QUIET, alerts.evolve, lambda alert: alert.version
+)
+SETTINGS: Model[configuration.Configuration] = Model(
+    "settings",
+    lambda _: configuration.Configuration(),
+    configuration.evolve,
+    lambda state: state.version,
 )
 
 
@@ -68,7 +77,10 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, Generic[S], frozen=True):
-    """An order on one stream: how to decide it, and how to show where it leads."""
+    """An order on one stream: how to decide it, and how to show where it leads.
+
+    `reach` tells what else would be different behind it, where anything can be.
+    """
 
     stream_id: UUID
     model: Model[S]
@@ -77,6 +89,16 @@ class Task(msgspec.Struct, Generic[S], frozen=True):
     show: Callable[[S, datetime], Shown]
     version: Callable[[S], int]
     subject: str = ""
+    reach: Callable[[S, S, datetime], Awaitable[radius.Radius]] | None = None
+
+
+class Decided(msgspec.Struct, Generic[S], frozen=True):
+    """What an order leads to, nothing stored yet."""
+
+    recorded: list[facts.Recorded]
+    after: S
+    shown: Shown
+    now: datetime
 
 
 class Desk:
@@ -93,7 +115,7 @@ class Desk:
         self._clock = clock
         self._nudge = nudge
         self._reached = reached
-        self._states: OrderedDict[UUID, Any] = OrderedDict()
+        self._states: OrderedDict[tuple[str, UUID], Any] = OrderedDict()
         self._locks: weakref.WeakValueDictionary[UUID, asyncio.Lock] = weakref.WeakValueDictionary()
         self._waiting: list[tuple[ports.Append, asyncio.Future[Sequence[int]]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -103,11 +125,17 @@ class Desk:
 
     async def state(self, model: Model[S], stream_id: UUID) -> S:
         """A stream's state as this process knows it, read when it does not."""
-        known: S | None = self._states.get(stream_id)
+        known: S | None = self._states.get((model.kind, stream_id))
         return await self._read(model, stream_id, None) if known is None else known
+
+    async def latest(self, model: Model[S], stream_id: UUID) -> S:
+        """A stream's state as it is stored now, whoever stored it."""
+        return await self._read(model, stream_id, self._states.get((model.kind, stream_id)))
 
     async def carry_out(self, task: Task[S], asked: Asked) -> Reply[Any]:
         """Decide, store, wait for the views, answer. Raises a refusals.Refusal."""
+        if asked.dry_run:
+            return await self._rehearse(task, asked)
         fingerprint = _fingerprint(task)
         if (before := await self._answered(asked)) is not None:
             return await self._replayed(before, fingerprint)
@@ -124,8 +152,20 @@ class Desk:
             await self._reached(position)
         return reply
 
+    async def _rehearse(self, task: Task[S], asked: Asked) -> Reply[Any]:
+        """Decide and say what would change; no order waits for that, and nothing is stored."""
+        state = await self.latest(task.model, task.stream_id)
+        decided = self._decide(task, asked, state)
+        rehearsed = DryRun(
+            dry_run=True,
+            changes=[_change(each) for each in decided.recorded],
+            after=decided.shown.data,
+            radius=task.reach and await task.reach(state, decided.after, decided.now),
+        )
+        return Reply(Answer(rehearsed, decided.now), status_code=200)
+
     async def _answered(self, asked: Asked) -> ports.Answered | None:
-        if asked.key is None or asked.dry_run:
+        if asked.key is None:
             return None
         return await asyncio.to_thread(self._log.answered, asked.key)
 
@@ -137,43 +177,62 @@ class Desk:
     async def _carry_out(
         self, task: Task[S], asked: Asked, fingerprint: str
     ) -> tuple[Reply[Any], int]:
-        command_id = uuid5(_KEYS, asked.key) if asked.key else uuid4()
-        state = await self.state(task.model, task.stream_id)
         for _ in range(TRIES):
-            _matched(task, state, asked)
-            now = self._clock.now()
-            recorded = task.decide(state, now, command_id)
-            after = state
-            for each in recorded:
-                after = task.model.then(after, each)
-                now = max(now, each.recorded_at)
-            shown = task.show(after, now)
-            if asked.dry_run:
-                return _rehearsed(recorded, shown, now), 0
+            decided = await self._decided(task, asked)
+            shown, now = decided.shown, decided.now
             body = answers.ENCODER.encode(Answer(shown.data, now))
             answered = _answered(asked, fingerprint, shown, body, now)
             try:
-                positions = await self._store(ports.Append(recorded, answered))
+                positions = await self._store(ports.Append(decided.recorded, answered))
             except refusals.Stale:
-                state = await self._read(task.model, task.stream_id, state)
+                await self.latest(task.model, task.stream_id)
                 continue
-            self._keep(task.stream_id, after)
+            self._keep(task.model, task.stream_id, decided.after)
             position = positions[-1] if positions else 0
             return _reply(asked, shown, body, position or self.head), position
         raise refusals.Stale("others keep recording first; try again")
 
+    async def _decided(self, task: Task[S], asked: Asked) -> Decided[S]:
+        """Decide; what stores nothing, a refusal too, is decided on what is stored now.
+
+        Storing would tell that somebody else recorded something meanwhile.
+        """
+        state = await self.state(task.model, task.stream_id)
+        try:
+            decided = self._decide(task, asked, state)
+            if decided.recorded:
+                return decided
+        except refusals.Refusal:
+            pass
+        return self._decide(task, asked, await self.latest(task.model, task.stream_id))
+
+    def _decide(self, task: Task[S], asked: Asked, state: S) -> Decided[S]:
+        _matched(task, state, asked)
+        now = self._clock.now()
+        command_id = uuid5(_KEYS, asked.key) if asked.key else uuid4()
+        recorded, after = _marked(task.decide(state, now, command_id)), state
+        for each in recorded:
+            after = task.model.then(after, each)
+            now = max(now, each.recorded_at)
+        return Decided(recorded, after, task.show(after, now), now)
+
     async def _read(self, model: Model[S], stream_id: UUID, known: S | None) -> S:
-        """Read a stream, or what was stored behind the known version of it."""
+        """Read a stream, or what was stored behind the known version of it.
+
+        A stream of another kind, as somebody may name by mistake, is as one without facts.
+        """
         state = model.empty(stream_id) if known is None else known
-        after = model.version(state)
-        for recorded in await asyncio.to_thread(self._log.stream, stream_id, after=after):
-            state = model.then(state, recorded)
-        self._keep(stream_id, state)
+        more = await asyncio.to_thread(self._log.stream, stream_id, after=model.version(state))
+        for recorded in more:
+            if recorded.kind == model.kind:
+                state = model.then(state, recorded)
+        if more or known is None:
+            self._keep(model, stream_id, state)
         return state
 
-    def _keep(self, stream_id: UUID, state: Any) -> None:
-        self._states[stream_id] = state
-        self._states.move_to_end(stream_id)
+    def _keep(self, model: Model[S], stream_id: UUID, state: S) -> None:
+        self._states[model.kind, stream_id] = state
+        self._states.move_to_end((model.kind, stream_id))
         while len(self._states) > KEPT:
             self._states.popitem(last=False)
 
@@ -184,7 +243,8 @@ class Desk:
         done: asyncio.Future[Sequence[int]] = asyncio.get_running_loop().create_future()
         self._waiting.append((append, done))
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+            # It writes for others too: what it logs is not of this request.
+            self._writing = asyncio.create_task(self._write(), context=Context())
         return await asyncio.shield(done)
 
     async def _write(self) -> None:
@@ -211,6 +271,17 @@ class Desk:
             await self._nudge(self.head)
 
 
+def _change(recorded: facts.Recorded) -> Change:
+    fact = cast("subjects.AnyFact", recorded.fact)
+    return Change(recorded.name, recorded.effective_at, fact)
+
+
+def _marked(recorded: list[facts.Recorded]) -> list[facts.Recorded]:
+    """With the id of the request that led to them."""
+    current = request_id.current.get()
+    return [msgspec.structs.replace(each, request_id=current) for each in recorded]
+
+
 def _fingerprint(task: Task[Any]) -> str:
     """The same for the same order on the same thing."""
     said = answers.ENCODER.encode(task.command)
@@ -228,11 +299,6 @@ def _matched(task: Task[S], state: S, asked: Asked) -> None:
             expected=asked.if_match,
             current=version,
         )
-
-
-def _rehearsed(recorded: list[facts.Recorded], shown: Shown, now: datetime) -> Reply[Any]:
-    changes = [Change(each.name, each.effective_at, each.fact) for each in recorded]
-    return Reply(Answer(DryRun(True, changes, shown.data), now), status_code=200)  # noqa: FBT003
 
 
 def _answered(

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from litestar import Controller, Litestar, Request, Response, get
+from litestar.enums import HttpMethod
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from api import description
@@ -75,9 +77,14 @@ class Document:
         self._made: bytes | None = None
 
     async def served(self, request: Request[Any, Any, Any]) -> Response[bytes] | None:
-        """Answer in the place of the framework, which has neither our words nor tags."""
-        if not request.url.path.endswith("/openapi.json"):
+        """Answer in the place of the framework, which has neither our words nor tags.
+
+        Where it would answer with pages of its own, nothing is.
+        """
+        if request.method == HttpMethod.OPTIONS:
             return None
+        if not request.url.path.rstrip("/").endswith("/openapi.json"):
+            raise NotFoundException
         if self._made is None:
             self._made = await asyncio.to_thread(_made, request.app)
         return _answered(request, self._made, "application/json")

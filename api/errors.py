@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from litestar import Request
@@ -20,14 +21,27 @@ from api.shapes.envelope import Failure, Fault
 from domain import ports, refusals
 
 _logger = logging.getLogger(__name__)
+Handler = Callable[[Request[Any, Any, Any], Any], Reply[Failure]]
 _CODES: tuple[tuple[type[refusals.Refusal], int, str], ...] = (
     (refusals.Invalid, 400, "VALIDATION_ERROR"),
     (refusals.Misuse, 401, "UNAUTHORIZED"),
+    (refusals.TooMany, 429, "RATE_LIMITED"),
     (refusals.Unknown, 404, "NOT_FOUND"),
     (refusals.Conflict, 409, "CONFLICT"),
     (refusals.Refused, 409, "INVALID_STATE"),
     (refusals.Unavailable, 503, "SERVICE_UNAVAILABLE"),
 )
+
+
+def _noted(handler: Handler) -> Handler:
+    """The same handler, with the code of its answer noted for the count of commands."""
+
+    def answer(request: Request[Any, Any, Any], error: Any) -> Reply[Failure]:
+        reply = handler(request, error)
+        request.scope.setdefault("state", {})["outcome"] = reply.content.error.code
+        return reply
+
+    return answer
 
 
 class Errors:
@@ -39,9 +53,9 @@ class Errors:
     def handlers(self) -> dict[Any, Any]:
         """For Litestar."""
         return {
-            refusals.Refusal: self.refused,
-            HTTPException: self.http,
-            Exception: self.unexpected,
+            refusals.Refusal: _noted(self.refused),
+            HTTPException: _noted(self.http),
+            Exception: _noted(self.unexpected),
         }
 
     def refused(self, _: Request[Any, Any, Any], refusal: refusals.Refusal) -> Reply[Failure]:
@@ -49,7 +63,10 @@ class Errors:
         status, code = next(
             (status, code) for kind, status, code in _CODES if isinstance(refusal, kind)
         )
-        return self._reply(status, code, refusal.message, refusal.details)
+        headers = None
+        if "retry_after" in refusal.details:
+            headers = {"Retry-After": str(refusal.details["retry_after"])}
+        return self._reply(status, code, refusal.message, refusal.details, headers)
 
     def http(self, request: Request[Any, Any, Any], error: HTTPException) -> Reply[Failure]:
         """What the framework refuses before any of our code."""

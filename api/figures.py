@@ -2,114 +2,233 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from api.office import Office, When
 from api.shapes.performance import Performance
-from domain import calendar, money, policies, refusals
-from projections import answers, questions, views
+from domain import calendar, market, money, policies, refusals
+from projections import held, questions, sums
+from projections import views as past
+
+_PERIODS = {"30d": 30, "90d": 90, "365d": 365}
+_ANNUALIZED_FROM = 30
+_YEAR = 365
+NOTHING = Decimal("0.00")
 
 
-def span(today: date, period: str | None, first: date | None, last: date | None) -> questions.Span:
+class Over(msgspec.Struct, frozen=True):
+    """What a question about performance is over: a policy, a span of dates, and its today."""
+
+    policy: policies.Policy
+    span: sums.Span
+    today: date
+
+    def lived(self, beginning: date | None) -> sums.Span | None:
+        """The days of the span from a book's beginning to today, None when there are none."""
+        if beginning is None:
+            return None
+        first = max(self.span.first or beginning, beginning)
+        last = min(self.span.last or self.today, self.today)
+        return sums.Span(first, last) if first <= last else None
+
+    @property
+    def reaches_today(self) -> bool:
+        """Whether what is held now belongs to the span."""
+        return self.span.last is None or self.span.last >= self.today
+
+
+class Earned(msgspec.Struct, frozen=True):
+    """What performance is told from; `tied` are the dollar-days of the `days` lived."""
+
+    income: sums.Income
+    activity: Sequence[sums.Activity]
+    days: int
+    tied: Decimal
+    unrealized: Decimal | None
+
+
+def span(today: date, period: str | None, first: date | None, last: date | None) -> sums.Span:
     """The dates that a question is about; a period and dates of one's own exclude each other."""
     if period is None:
         if first and last and first > last:
             raise refusals.Invalid("from", first, "must not be after to")
-        return questions.Span(first, last)
+        return sums.Span(first, last)
     if first or last:
         raise refusals.Invalid("period", period, "must not come with from or to")
     if period == "all":
-        return questions.Span()
+        return sums.Span()
     if period == "ytd":
-        return questions.Span(date(today.year, 1, 1), today)
-    days = {"30d": 30, "90d": 90, "365d": 365}.get(period)
-    if days is None:
-        raise refusals.Invalid("period", period, "must be one of 30d, 90d, 365d, ytd, all")
-    return questions.Span(today - timedelta(days=days - 1), today)
-
-
-async def performance(
-    office: Office,
-    source: views.Views,
-    policy: policies.Policy,
-    over: questions.Span,
-    clocks: When,
-    *,
-    wheel_id: UUID | None = None,
-    portfolio_id: UUID | None = None,
-) -> Performance:
-    """The performance of a wheel, of a portfolio, or of everything."""
-    sums = await questions.income(
-        source, policy, over, wheel_id=wheel_id, portfolio_id=portfolio_id
-    )
-    counted = await questions.tally(source, over, wheel_id=wheel_id, portfolio_id=portfolio_id)
-    held = await questions.holdings(source, wheel_id=wheel_id, portfolio_id=portfolio_id)
-    option, stock, dividend = (money.cents(sums[kind]) for kind in ("option", "stock", "dividend"))
-    realized = money.cents(sum(sums.values(), money.ZERO))
-    unrealized = _unrealized(office, held, clocks, policy, over)
-    return Performance(
-        policy=policy,
-        first=over.first,
-        last=over.last,
-        option_income=option,
-        stock_gain=stock,
-        dividends=dividend,
-        realized_pnl=realized,
-        unrealized_pnl=unrealized,
-        total_pnl=None if unrealized is None else realized + unrealized,
-        **_counts(counted),
-    )
-
-
-def _counts(counted: answers.Tally) -> dict[str, Any]:
-    average = money.cents(counted.gross / counted.trades) if counted.trades else None
-    return {
-        "total_trades": counted.trades,
-        "trades_ended": counted.ended,
-        "winning_trades": counted.wins,
-        "losing_trades": counted.losses,
-        "win_rate": counted.win_rate,
-        "premium_collected": money.cents(counted.gross),
-        "net_premium": money.cents(counted.net),
-        "average_premium": average,
-        "fees": money.cents(counted.fees),
-        "puts_sold": counted.puts,
-        "calls_sold": counted.calls,
-        "assignments": counted.assigned,
-        "called_away": counted.called_away,
-    }
-
-
-def _unrealized(
-    office: Office,
-    held: list[questions.Holding],
-    clocks: When,
-    policy: policies.Policy,
-    over: questions.Span,
-) -> Decimal | None:
-    """Shares at their last price against the policy's basis; an open option has no mark yet.
-
-    A span that ended before today has nothing unrealized of its own.
-    """
-    if over.last is not None and over.last < today(office, clocks):
-        return None
-    total = Decimal("0.00")
-    for each in held:
-        if each.open_trades:
-            return None
-        if not each.shares:
-            continue
-        quote = office.quotes.get(each.symbol)
-        if quote is None or not clocks.is_now:
-            return None
-        basis = each.tax_basis if policy == "us_tax" else each.basis
-        total += money.moved(quote.last, each.shares) - basis
-    return money.cents(total)
+        return sums.Span(date(today.year, 1, 1), today)
+    if period not in _PERIODS:
+        raise refusals.Invalid("period", period, f"must be one of {', '.join(_PERIODS)}, ytd, all")
+    return sums.Span(today - timedelta(days=_PERIODS[period] - 1), today)
 
 
 def today(office: Office, clocks: When) -> date:
     """The New York day that a question calls today."""
     return calendar.trading_day(clocks.told_at(office.clock.now()))
+
+
+async def performance(
+    office: Office, source: past.Views, over: Over, clocks: When, scope: sums.Scope
+) -> Performance:
+    """The performance of a wheel, of a portfolio, or of everything."""
+    return Performance(**told(over, await earned(office, source, over, clocks, scope)))
+
+
+async def earned(
+    office: Office, source: past.Views, over: Over, clocks: When, scope: sums.Scope
+) -> Earned:
+    """What a wheel, a portfolio or everything has earned."""
+    lived = over.lived(await sums.beginning(source, scope))
+    return Earned(
+        await sums.income_sum(source, scope, over.policy, over.span),
+        await sums.activity_sum(source, scope, over.span),
+        length(lived),
+        await sums.tied_days(source, scope, lived) if lived else NOTHING,
+        await unrealized(office, source, over, clocks, scope),
+    )
+
+
+def drawn(over: Over, beginning: date | None) -> sums.Span:
+    """The days that a timeline shows: the span's, from the beginning to today where it is open."""
+    last = min(over.span.last or over.today, over.today)
+    return sums.Span(over.span.first or beginning, last)
+
+
+def length(lived: sums.Span | None) -> int:
+    """How many days a closed span has."""
+    if lived is None or lived.first is None or lived.last is None:
+        return 0
+    return (lived.last - lived.first).days + 1
+
+
+def told(over: Over, earned: Earned) -> dict[str, Any]:
+    """The fields of performance."""
+    realized = earned.income.total
+    unrealized = earned.unrealized
+    return {
+        "policy": over.policy,
+        "first": over.span.first,
+        "last": over.span.last,
+        **incomes(earned.income),
+        "unrealized_pnl": unrealized,
+        "total_pnl": None if unrealized is None else realized + unrealized,
+        **_returns(realized, earned.tied, earned.days),
+        **_counts(earned.activity),
+    }
+
+
+def incomes(income: sums.Income) -> dict[str, Decimal]:
+    """The three incomes, and their sum."""
+    return {
+        "option_income": income.option,
+        "stock_gain": income.stock,
+        "dividends": income.dividend,
+        "realized_pnl": income.total,
+    }
+
+
+def _returns(realized: Decimal, tied: Decimal, days: int) -> dict[str, Any]:
+    """Rates on the average capital tied up, from the exact dollar-days."""
+    rate = annualized = None
+    if tied > 0:
+        rate = money.cents(100 * realized * days / tied)
+        if days >= _ANNUALIZED_FROM:
+            annualized = money.cents(100 * realized * _YEAR / tied)
+    return {
+        "days": days,
+        "capital_tied_up": money.cents(tied / days) if days else NOTHING,
+        "return_on_collateral": rate,
+        "annualized_return": annualized,
+    }
+
+
+def _counts(activity: Sequence[sums.Activity]) -> dict[str, Any]:
+    trades = sum(each.trades for each in activity)
+    ended = sum(each.ended for each in activity)
+    wins = sum(each.wins for each in activity)
+    gross = sum((each.gross for each in activity), NOTHING)
+    sold = {each.direction: each.trades for each in activity}
+    return {
+        "total_trades": trades,
+        "trades_ended": ended,
+        "winning_trades": wins,
+        "losing_trades": sum(each.losses for each in activity),
+        "win_rate": money.cents(Decimal(100 * wins) / ended) if ended else None,
+        "premium_collected": gross,
+        "net_premium": sum((each.net for each in activity), NOTHING),
+        "average_premium": money.cents(gross / trades) if trades else None,
+        "fees": sum((each.fees for each in activity), NOTHING),
+        "puts_sold": sold.get("put", 0),
+        "calls_sold": sold.get("call", 0),
+        "assignments": sum(each.assigned for each in activity),
+        "called_away": sum(each.called_away for each in activity),
+    }
+
+
+async def unrealized(
+    office: Office, source: past.Views, over: Over, clocks: When, scope: sums.Scope
+) -> Decimal | None:
+    """What the holdings of a scope would gain at their last prices."""
+    if not over.reaches_today or await held.any_open(source, scope):
+        return None
+    holds = await held.held(source, scope)
+    return at_the_market(await office.quotes_at(clocks, priced(holds)), holds, over)
+
+
+def priced(holds: Collection[held.Held]) -> set[str]:
+    """The symbols whose prices tell what is unrealized: none where an option is open."""
+    if any(each.open_trades for each in holds):
+        return set()
+    return {each.symbol for each in holds}
+
+
+def at_the_market(
+    quotes: Mapping[str, market.Quote], holds: Iterable[held.Held], over: Over
+) -> Decimal | None:
+    """Shares at their last price then against the policy's basis; an open option has no mark yet.
+
+    None where something has no price; and for a span that ended before today, which has nothing
+    unrealized of its own.
+    """
+    if not over.reaches_today:
+        return None
+    total = NOTHING
+    for each in holds:
+        if each.open_trades:
+            return None
+        quote = quotes.get(each.symbol)
+        if quote is None:
+            return None
+        basis = each.tax_basis if over.policy == "us_tax" else each.basis
+        total += money.moved(quote.last, each.shares) - basis
+    return money.cents(total)
+
+
+@asynccontextmanager
+async def views(office: Office, clocks: When, scope: sums.Scope) -> AsyncIterator[past.Views]:
+    """The views that answer for a scope, now or then; raises refusals.Unknown for who is not."""
+    async with office.views(clocks, await _streams(office, clocks, scope)) as source:
+        if scope.wheel_id is not None:
+            await questions.wheel(source, scope.wheel_id)
+        if scope.portfolio_id is not None:
+            await questions.portfolio(source, scope.portfolio_id)
+        yield source
+
+
+async def _streams(office: Office, clocks: When, scope: sums.Scope) -> list[UUID] | None:
+    """The streams that a question about the past needs, None for all."""
+    if clocks.is_now or scope == sums.Scope(symbol=scope.symbol):
+        return None
+    named = [] if scope.wheel_id is None else [scope.wheel_id]
+    if scope.portfolio_id is None:
+        return named
+    return [*named, *await office.streams_of(scope.portfolio_id)]

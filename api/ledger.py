@@ -171,12 +171,9 @@ def _paged(
 
 def _hash(text: str) -> str:
     try:
-        whole = len(bytes.fromhex(text)) == len(chain.GENESIS)
+        return chain.hash_of(text)
     except ValueError:
-        whole = False
-    if not whole:
-        raise refusals.Invalid("hash", text, "must be 64 hexadecimal digits")
-    return text.lower()
+        raise refusals.Invalid("hash", text, "must be 64 hexadecimal digits") from None
 
 
 def _verified(verdict: chain.Verdict) -> Verified:

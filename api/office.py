@@ -6,44 +6,39 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
-import msgspec
-
+from adapters import logs
 from adapters.bus import Bus
+from adapters.clock import Clock
 from adapters.event_store import EventStore
-from adapters.settings import Settings
+from adapters.settings import Layers, Settings, given
+from api import prices
+from api.archive import Archive
+from api.aside import Aside
 from api.desk import Desk
-from domain import facts, fees, market, moments, ports, refusals, subjects
-from projections import questions, views
+from api.hub import Hub
+from domain import facts, fees, market, moments, refusals, subjects
+from projections import past, questions, views
 
 _TRADES_KEPT = 50_000
 RESTLESS = 60.0
 
 
-class When(msgspec.Struct, frozen=True):
-    """The two clocks of a question; None means now."""
-
-    as_of: datetime | None = None
-    known_at: datetime | None = None
-
-    @property
-    def is_now(self) -> bool:
-        """Whether the live views can answer."""
-        return self.as_of is None and self.known_at is None
-
-    def told_at(self, now: datetime) -> datetime:
-        """The instant by which expirations are judged."""
-        return min(now, *(each for each in (self.as_of, self.known_at) if each is not None), now)
+When = past.When
 
 
-def when(as_of: str | None, known_at: str | None) -> When:
-    """The two clocks as written: dates mean the end of that New York day."""
-    return When(moments.until("as_of", as_of), moments.until("known_at", known_at))
+def when(as_of: str | None, known_at: str | None, now: datetime) -> When:
+    """The two clocks as written: a date means the end of its New York day; from now on is now."""
+    told = (moments.until("as_of", as_of), moments.until("known_at", known_at))
+    return When(*(None if each is None or each >= now else each for each in told))
+
+
+def _tariff(settings: Settings) -> fees.Schedule:
+    return fees.Schedule((fees.Tariff(settings.fee_per_contract),))
 
 
 class Office:
@@ -52,7 +47,7 @@ class Office:
     def __init__(
         self,
         settings: Settings,
-        clock: ports.Clock,
+        clock: Clock,
         log: EventStore,
         live: views.Live,
         bus: Bus,
@@ -62,8 +57,13 @@ class Office:
         self.log = log
         self.live = live
         self.bus = bus
+        self.aside = Aside(settings)
+        self.archive = Archive(settings, log, live)
+        self._bygone = prices.Bygone(clock, bus, live)
+        self.hub = Hub(log)
         self.desk = Desk(log, clock, self._nudge, live.reached)
-        self.tariff = fees.Schedule((fees.Tariff(Decimal(settings.fee_per_contract)),))
+        self.layers = given(settings)
+        self.tariff = _tariff(settings)
         self.quotes: dict[str, market.Quote] = {}
         self.heard: dict[str, datetime] = {}
         self._heard_at: dict[str, float] = {}
@@ -73,19 +73,32 @@ class Office:
         self.started_at = clock.now()
         self._wheels: OrderedDict[UUID, UUID] = OrderedDict()
 
+    def configure(self, layers: Layers) -> None:
+        """Go on with these settings; what needs another process to start anew, needs it."""
+        before, self.settings = self.settings, layers.settings()
+        self.layers = layers
+        self.tariff = _tariff(self.settings)
+        if self.settings.log_level != before.log_level:
+            logs.set_level(self.settings.log_level)
+
     async def _nudge(self, position: int) -> None:
         await self.bus.nudge(subjects.LEDGER_APPENDED, position)
 
     @asynccontextmanager
     async def views(
-        self, asked: When, streams: Iterable[UUID] | None = None
+        self, asked: When, streams: Collection[UUID] | None = None
     ) -> AsyncIterator[views.Views]:
-        """The live views, or those of the past that the question is about."""
+        """One look at the live views, or at those of the past that the question is about."""
         if asked.is_now:
-            yield self.live
+            async with self.live.look() as now:
+                yield now
             return
-        async with views.past(self.log, asked.as_of, asked.known_at, streams) as past:
-            yield past
+        async with self.archive.views(asked, streams) as then:
+            yield then
+
+    async def quotes_at(self, asked: When, symbols: Collection[str]) -> Mapping[str, market.Quote]:
+        """The last quote of these symbols, as it was known then; now, all that are known."""
+        return self.quotes if asked.is_now else await self._bygone.quotes(asked, symbols)
 
     def keep_quote(self, quote: market.Quote) -> None:
         """Hear a symbol's last quote."""
@@ -137,6 +150,10 @@ class Office:
         """The streams that tell which portfolio is the default one."""
         found = await self.live.rows("SELECT id FROM portfolios")
         return [facts.SETTINGS_STREAM, *(UUID(row[0]) for row in found)]
+
+    async def alerts(self) -> list[UUID]:
+        """The streams of all alerts that were ever raised."""
+        return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM alerts")]
 
     def remember(self, recorded: Iterable[facts.Recorded]) -> None:
         """Know at once which wheel a new trade belongs to, however far behind the views are."""

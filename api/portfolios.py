@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4, uuid5
 
-import msgspec
 from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -19,27 +16,9 @@ from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.performance import Performance
 from api.shapes.portfolios import Summary
-from domain import commands, facts, refusals
+from domain import commands, configuration, facts, refusals
 from domain import portfolio as portfolios
-from projections import answers, questions
-
-
-class Chosen(msgspec.Struct, frozen=True):
-    """The settings stream, as far as it matters here."""
-
-    portfolio_id: UUID | None = None
-    version: int = 0
-    recorded_at: datetime | None = None
-
-
-def _chosen(state: Chosen, recorded: facts.Recorded) -> Chosen:
-    chosen = state.portfolio_id
-    if isinstance(recorded.fact, facts.DefaultPortfolioChosen):
-        chosen = recorded.fact.portfolio_id
-    return Chosen(chosen, recorded.version, recorded.recorded_at)
-
-
-_SETTINGS = desk.Model(lambda _: Chosen(), _chosen, lambda state: state.version)
+from projections import answers, questions, sums
 
 
 def _task(
@@ -74,7 +53,8 @@ class PortfolioController(Controller):
         is_active: FromQuery[bool | None] = None,
     ) -> Reply[Page[answers.Portfolio]]:
         """List portfolios, by name."""
-        async with office.views(clocks) as views:
+        streams = None if clocks.is_now else await office.portfolios()
+        async with office.views(clocks, streams) as views:
             found = await questions.all_portfolios(views, part, is_active=is_active)
         return page_of(found.items, found.total, part.page, part.page_size, office.clock.now())
 
@@ -94,13 +74,21 @@ class PortfolioController(Controller):
         return await office.desk.carry_out(task, asked)
 
     @get("/default")
-    async def default(self, office: NamedDependency[Office]) -> Reply[Answer[answers.Portfolio]]:
-        """The portfolio that is meant when none is named."""
-        chosen = await questions.default_portfolio(office.live)
-        if chosen is None:
-            raise refusals.Unknown("portfolio", "default")
-        shown = await questions.portfolio(office.live, chosen)
-        return _tagged(shown, office)
+    async def default(
+        self, office: NamedDependency[Office], clocks: NamedDependency[When]
+    ) -> Reply[Answer[answers.Portfolio]]:
+        """The portfolio that is meant when none is named.
+
+        `ETag` is the version of the choice, not that of the portfolio.
+        """
+        choice = await _choice_by(office, clocks)
+        streams = None if clocks.is_now else await office.portfolios()
+        async with office.views(clocks, streams) as views:
+            chosen = await questions.default_portfolio(views)
+            if chosen is None:
+                raise refusals.Unknown("portfolio", "default")
+            shown = await questions.portfolio(views, chosen)
+        return _tagged(shown, office, choice)
 
     @put("/default")
     async def choose_default(
@@ -127,7 +115,8 @@ class PortfolioController(Controller):
         """One portfolio."""
         streams = None if clocks.is_now else await office.portfolios()
         async with office.views(clocks, streams) as views:
-            return _tagged(await questions.portfolio(views, portfolio_id), office)
+            shown = await questions.portfolio(views, portfolio_id)
+        return _tagged(shown, office, shown.version)
 
     @put("/{portfolio_id:uuid}")
     async def change_portfolio(
@@ -176,25 +165,22 @@ class PortfolioController(Controller):
         streams = None if clocks.is_now else await office.streams_of(portfolio_id)
         async with office.views(clocks, streams) as views:
             await questions.portfolio(views, portfolio_id)
-            total = await figures.performance(
-                office, views, "cash", questions.Span(), clocks, portfolio_id=portfolio_id
-            )
-            held = await questions.holdings(views, portfolio_id=portfolio_id)
+            over = figures.Over("cash", sums.Span(), figures.today(office, clocks))
+            scope = sums.Scope(portfolio_id=portfolio_id)
+            total = await figures.performance(office, views, over, clocks, scope)
+            held = await questions.totals(views, sums.Scope(portfolio_id=portfolio_id))
         return Reply(Answer(_summary(portfolio_id, held, total), office.clock.now()))
 
 
-def _summary(portfolio_id: UUID, held: list[questions.Holding], total: Performance) -> Summary:
-    def summed(of: Callable[[answers.Wheel], Decimal]) -> Decimal:
-        return sum((of(each.shown) for each in held), Decimal("0.00"))
-
+def _summary(portfolio_id: UUID, held: questions.Totals, total: Performance) -> Summary:
     return Summary(
         portfolio_id=portfolio_id,
-        total_wheels=len(held),
-        active_wheels=sum(each.is_active for each in held),
-        open_positions=sum(each.open_trades for each in held),
-        capital_allocated=summed(lambda wheel: wheel.capital_allocated),
-        collateral_in_use=summed(lambda wheel: wheel.collateral_in_use),
-        cash=summed(lambda wheel: wheel.cash),
+        total_wheels=held.wheels,
+        active_wheels=held.active,
+        open_positions=held.open_trades,
+        capital_allocated=held.capital_allocated,
+        collateral_in_use=held.collateral_in_use,
+        cash=held.cash,
         premium_collected=total.premium_collected,
         wins=total.winning_trades,
         losses=total.losing_trades,
@@ -223,36 +209,34 @@ async def _carried_out(
     return await office.desk.carry_out(task, asked)
 
 
-def _tagged(shown: answers.Portfolio, office: Office) -> Reply[Answer[answers.Portfolio]]:
-    return Reply(Answer(shown, office.clock.now()), headers={"ETag": f'"{shown.version}"'})
+def _tagged(
+    shown: answers.Portfolio, office: Office, version: int
+) -> Reply[Answer[answers.Portfolio]]:
+    return Reply(Answer(shown, office.clock.now()), headers={"ETag": f'"{version}"'})
 
 
-def _choice(chosen: portfolios.Portfolio, command: commands.ChooseDefault) -> desk.Task[Chosen]:
-    def decide(state: Chosen, now: datetime, command_id: UUID) -> list[facts.Recorded]:
-        if state.portfolio_id == chosen.id:
-            return []
-        learned = now
-        if state.recorded_at is not None:
-            learned = max(now, state.recorded_at + timedelta(microseconds=1))
-        fact = facts.DefaultPortfolioChosen(portfolio_id=chosen.id)
-        return [
-            facts.Recorded(
-                0,
-                facts.SETTINGS_STREAM,
-                state.version + 1,
-                learned,
-                learned,
-                command.source,
-                command_id,
-                command.external_id,
-                fact,
-                command.notes,
-            )
-        ]
+async def _choice_by(office: Office, clocks: When) -> int:
+    """The version of the choice of a default; what was chosen was recorded as it happened."""
+    stream = await office.stream(facts.SETTINGS_STREAM)
+    if not clocks.is_now:
+        until = clocks.told_at(office.clock.now())
+        stream = [each for each in stream if each.recorded_at <= until]
+    return configuration.told(stream).chosen
 
-    def show(_: Chosen, __: datetime) -> desk.Shown:
-        return desk.Shown(answers.portfolio(chosen, is_default=True), chosen.version)
+
+def _choice(
+    chosen: portfolios.Portfolio, command: commands.ChooseDefault
+) -> desk.Task[configuration.Configuration]:
+    def decide(
+        state: configuration.Configuration, now: datetime, command_id: UUID
+    ) -> list[facts.Recorded]:
+        return configuration.choose_default(
+            state, command, chosen.id, now=now, command_id=command_id
+        )
+
+    def show(state: configuration.Configuration, _: datetime) -> desk.Shown:
+        return desk.Shown(answers.portfolio(chosen, is_default=True), state.chosen)
 
     return desk.Task(
-        facts.SETTINGS_STREAM, _SETTINGS, command, decide, show, lambda state: state.version
+        facts.SETTINGS_STREAM, desk.SETTINGS, command, decide, show, lambda state: state.chosen
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -15,9 +16,10 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
-from api.shapes.positions import Moneyness, Position, WheelRisk
+from api.shapes.positions import Position, WheelRisk
 from domain import calendar, facts, market, money, refusals, risk
 from projections import answers, questions, views
+from projections.snapshots import Moneyness
 
 STALE_AFTER = timedelta(minutes=15)
 _RANK = {"HIGH": 0, "MEDIUM": 1, "LOW": 2, None: 3}
@@ -92,7 +94,7 @@ class PositionController(Controller):
     ) -> Reply[Answer[Position]]:
         """A wheel's most endangered open option; without one, its shares or its cash."""
         wheel, found = await _of_wheel(office, clocks, wheel_id)
-        shown = found[0] if found else _nothing_open(office, clocks, wheel)
+        shown = found[0] if found else await _nothing_open(office, clocks, wheel)
         return Reply(Answer(shown, office.clock.now()))
 
     @get("/wheels/{wheel_id:uuid}/risk")
@@ -136,7 +138,7 @@ async def _of_wheel(
     async with office.views(clocks, [wheel_id]) as source:
         wheel = questions.decoded(await questions.wheel(source, wheel_id), answers.Wheel)
         found = await questions.open_options(source, questions.OpenFilter(wheel_id))
-    told = [_position(office, clocks, each) for each in found]
+    told = await _told(office, clocks, found)
     return wheel, sorted(told, key=lambda each: (_RANK[each.risk_level], each.dte_calendar))
 
 
@@ -169,13 +171,11 @@ async def _paged(
     """Only the page's positions are read, unless all must be told to choose or to sort."""
     if part.sort is None and wanted == _Wanted(None, None, None):
         found = await questions.open_options(source, among, part)
-        page = [_position(office, clocks, each) for each in found]
+        page = await _told(office, clocks, found)
         total = await questions.count_open(source, among)
     else:
         every = await questions.open_options(source, among)
-        told = [
-            each for each in (_position(office, clocks, one) for one in every) if wanted.holds(each)
-        ]
+        told = [each for each in await _told(office, clocks, every) if wanted.holds(each)]
         page = _sorted(told, part.sort)[part.offset : part.offset + part.page_size]
         total = len(told)
     return page_of(page, total, part.page, part.page_size, office.clock.now())
@@ -198,10 +198,17 @@ def _key(field: str) -> Any:
     return lambda each: (getattr(each, field) is None, getattr(each, field))
 
 
-def _position(office: Office, clocks: When, option: questions.OpenOption) -> Position:
-    now = office.clock.now()
-    today = calendar.trading_day(clocks.told_at(now))
-    quote = office.quotes.get(option.symbol) if clocks.is_now else None
+async def _told(
+    office: Office, clocks: When, options: Sequence[questions.OpenOption]
+) -> list[Position]:
+    """Positions at the last price that was known then."""
+    quotes = await office.quotes_at(clocks, {each.symbol for each in options})
+    at = clocks.told_at(office.clock.now())
+    return [_position(each, quotes.get(each.symbol), at) for each in options]
+
+
+def _position(option: questions.OpenOption, quote: market.Quote | None, at: datetime) -> Position:
+    today = calendar.trading_day(at)
     seen = _assessed(option, quote, today)
     return Position(
         wheel_id=option.wheel_id,
@@ -220,11 +227,11 @@ def _position(office: Office, clocks: When, option: questions.OpenOption) -> Pos
         risk_icon=None if seen is None else seen.icon,
         premium_collected=money.cents(option.premium),
         unrealized_pnl=None,
-        **_market(quote, now),
+        **_market(quote, at),
     )
 
 
-def _market(quote: market.Quote | None, now: datetime) -> dict[str, Any]:
+def _market(quote: market.Quote | None, at: datetime) -> dict[str, Any]:
     """What a position says of its price; an option has no mark of its own yet."""
     return {
         "current_price": None if quote is None else money.price(quote.last),
@@ -234,8 +241,8 @@ def _market(quote: market.Quote | None, now: datetime) -> dict[str, Any]:
         "extrinsic": None,
         "price_as_of": None if quote is None else quote.as_of,
         "price_source": None if quote is None else quote.source,
-        "price_state": price_state(quote, now),
-        "last_updated": now,
+        "price_state": price_state(quote, at),
+        "last_updated": at,
     }
 
 
@@ -271,9 +278,9 @@ def price_state(quote: market.Quote | None, now: datetime) -> market.PriceState:
     return quote.state
 
 
-def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Position:
-    now = office.clock.now()
-    quote = office.quotes.get(wheel.symbol) if clocks.is_now else None
+async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Position:
+    at = clocks.told_at(office.clock.now())
+    quote = (await office.quotes_at(clocks, [wheel.symbol])).get(wheel.symbol)
     unrealized = Decimal("0.00")
     if wheel.shares:
         unrealized = None  # type: ignore[assignment]
@@ -296,5 +303,5 @@ def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Positio
         risk_icon=None,
         premium_collected=Decimal("0.00"),
         unrealized_pnl=unrealized,
-        **_market(quote, now),
+        **_market(quote, at),
     )

@@ -26,15 +26,16 @@ class Exact(Request[Any, Any, Any]):
 
     async def json(self) -> Any:
         """The body as the handler's `data`; raises refusals.Invalid. No body means no fields."""
-        body = await self._bounded()
+        body = await self.body()
         field = self.route_handler.parsed_data_field
         assert field is not None
         return decoded(body or b"{}", field.annotation)
 
-    async def _bounded(self) -> bytes:
+    async def body(self) -> bytes:
+        """The whole of it, of bounded size and in bounded time; raises refusals.Invalid."""
         try:
             async with asyncio.timeout(READ_WITHIN):
-                return await self.body()
+                return await super().body()
         except (ClientException, InternalServerException, TimeoutError) as error:
             raise refusals.Invalid(
                 "body", None, f"must be read whole, of at most {LARGEST_BODY} bytes"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,9 +11,9 @@ from uuid import UUID
 from api import desk
 from api.envelope import Reply
 from api.office import Office
-from domain import commands, deciding, facts, orders
+from domain import commands, deciding, facts, orders, ports, risk
 from domain.story import Story
-from projections import answers
+from projections import answers, radius
 
 Show = Callable[[Story, datetime], desk.Shown]
 
@@ -42,6 +43,9 @@ async def carried_out(
         trade = None if trade_id is None else story.wheel.trades.get(trade_id)
         return story.version if trade is None else trade.touched
 
+    async def reach(before: Story, after: Story, now: datetime) -> radius.Radius:
+        return await _reached(office, before, after, now)
+
     task = desk.Task(
         wheel_id,
         desk.WHEEL,
@@ -50,8 +54,27 @@ async def carried_out(
         show,
         version,
         subject=str(trade_id or fact_version or ""),
+        reach=reach,
     )
     return await office.desk.carry_out(task, asked)
+
+
+async def _reached(office: Office, before: Story, after: Story, now: datetime) -> radius.Radius:
+    """The radius between two stories; what a long one takes, it takes beside the event loop."""
+    touched = await asyncio.to_thread(radius.touched, before, after)
+    raised = await asyncio.to_thread(_raised, office.log, touched)
+    return await asyncio.to_thread(radius.of, before, after, raised, now)
+
+
+def _raised(log: ports.Log, touched: Iterable[UUID]) -> list[facts.Recorded]:
+    """Every time that an alert was raised on some trades."""
+    return [
+        each
+        for trade_id in touched
+        for rule in risk.RULES
+        for each in log.stream(facts.alert_stream(trade_id, rule.name))
+        if isinstance(each.fact, facts.AlertRaised)
+    ]
 
 
 def the_wheel(story: Story, _: datetime) -> desk.Shown:

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, delete, get, post, put
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec.structs import replace
 
-from api import desk, requests, tasks
+from api import biography, desk, requests, tasks
 from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.trades import Moment
 from domain import commands, facts, refusals
+from domain import trade as states
 from projections import answers, questions
 
 Day = FromQuery[date | None]
 _ASSIGN = commands.Assign()
+
+
+async def wanted(
+    part: NamedDependency[questions.Slice],  # noqa: ARG001  see api.dependencies
+    outcome: FromQuery[states.Outcome | None] = None,
+    direction: FromQuery[facts.Direction | None] = None,
+    opened_from: Day = None,
+    opened_to: Day = None,
+    closed_from: Day = None,
+    closed_to: Day = None,
+    expiring_from: Day = None,
+    expiring_to: Day = None,
+) -> questions.TradeFilter:
+    """Which trades are asked for, whosever they are."""
+    return questions.TradeFilter(
+        outcome=outcome,
+        direction=direction,
+        opened_from=opened_from,
+        opened_to=opened_to,
+        closed_from=closed_from,
+        closed_to=closed_to,
+        expiring_from=expiring_from,
+        expiring_to=expiring_to,
+    )
 
 
 class TradeController(Controller):
@@ -28,6 +55,7 @@ class TradeController(Controller):
 
     path = "/"
     tags = ("Trades",)
+    dependencies = {"wanted": Provide(wanted)}  # noqa: RUF012  as Litestar declares it
 
     @get("/trades")
     async def list_trades(
@@ -35,31 +63,12 @@ class TradeController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
+        wanted: NamedDependency[questions.TradeFilter],
         portfolio_id: FromQuery[UUID | None] = None,
         symbol: FromQuery[str | None] = None,
-        outcome: FromQuery[str | None] = None,
-        direction: FromQuery[str | None] = None,
-        opened_from: Day = None,
-        opened_to: Day = None,
-        closed_from: Day = None,
-        closed_to: Day = None,
-        expiring_from: Day = None,
-        expiring_to: Day = None,
     ) -> Reply[Page[answers.Trade]]:
         """List trades, the newest first; dates are New York dates, both ends included."""
-        wanted = questions.TradeFilter(
-            None,
-            portfolio_id,
-            symbol,
-            outcome,
-            direction,
-            opened_from,
-            opened_to,
-            closed_from,
-            closed_to,
-            expiring_from,
-            expiring_to,
-        )
+        wanted = replace(wanted, portfolio_id=portfolio_id, symbol=symbol)
         streams = None
         if portfolio_id is not None and not clocks.is_now:
             streams = await office.streams_of(portfolio_id)
@@ -71,30 +80,11 @@ class TradeController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
+        wanted: NamedDependency[questions.TradeFilter],
         wheel_id: FromPath[UUID],
-        outcome: FromQuery[str | None] = None,
-        direction: FromQuery[str | None] = None,
-        opened_from: Day = None,
-        opened_to: Day = None,
-        closed_from: Day = None,
-        closed_to: Day = None,
-        expiring_from: Day = None,
-        expiring_to: Day = None,
     ) -> Reply[Page[answers.Trade]]:
         """List a wheel's trades, the newest first."""
-        wanted = questions.TradeFilter(
-            wheel_id,
-            None,
-            None,
-            outcome,
-            direction,
-            opened_from,
-            opened_to,
-            closed_from,
-            closed_to,
-            expiring_from,
-            expiring_to,
-        )
+        wanted = replace(wanted, wheel_id=wheel_id)
         return await _listed(office, clocks, part, wanted, [wheel_id])
 
     @post("/wheels/{wheel_id:uuid}/trades", status_code=201, opt={"creates": True})
@@ -205,12 +195,32 @@ class TradeController(Controller):
 
     @get("/trades/{trade_id:uuid}/history")
     async def history(
-        self, office: NamedDependency[Office], trade_id: FromPath[UUID]
+        self,
+        office: NamedDependency[Office],
+        clocks: NamedDependency[When],
+        trade_id: FromPath[UUID],
     ) -> Reply[Answer[list[Moment]]]:
-        """All that was ever recorded of a trade, in the order in which it was recorded."""
+        """All that was ever recorded of a trade, in that order, and what it then was taken for.
+
+        Of what is not known yet at `known_at`, or is believed to have happened after `as_of`,
+        nothing is told.
+        """
+        now = office.clock.now()
         wheel_id = await office.wheel_of(trade_id)
-        found = _history(await office.stream(wheel_id), trade_id)
-        return Reply(Answer(found, office.clock.now()))
+        known = [
+            each
+            for each in await office.stream(wheel_id)
+            if clocks.known_at is None or each.recorded_at <= clocks.known_at
+        ]
+        found = await asyncio.to_thread(
+            biography.of,
+            wheel_id,
+            known,
+            trade_id,
+            as_of=clocks.as_of,
+            judged_at=clocks.told_at(now),
+        )
+        return Reply(Answer(found, now))
 
 
 async def _listed(
@@ -235,23 +245,3 @@ async def _ended(
     return await tasks.carried_out(
         office, asked, wheel_id, command, tasks.the_trade(trade_id), trade_id=trade_id
     )
-
-
-def _history(stream: list[facts.Recorded], trade_id: UUID) -> list[Moment]:
-    versions: set[int] = set()
-    found = []
-    for each in stream:
-        amends = getattr(each.fact, "fact_version", None) in versions
-        if amends or getattr(each.fact, "trade_id", None) == trade_id:
-            versions.add(each.version)
-            found.append(
-                Moment(
-                    version=each.version,
-                    name=each.name,
-                    recorded_at=each.recorded_at,
-                    effective_at=each.effective_at,
-                    source=each.source,
-                    fact=each.fact,
-                )
-            )
-    return found

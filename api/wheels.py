@@ -8,24 +8,33 @@ from uuid import UUID
 
 import msgspec
 from litestar import Controller, delete, get, post, put
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec.structs import replace
 
 from api import desk, portfolios, tasks
 from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
+from api.shapes.wheels import WheelState
 from domain import commands, facts, wheel_orders
+from domain import wheel as states
 from projections import answers, questions
 
-InState = Annotated[str | None, QueryParameter(name="state", description="As in the answer.")]
+InState = Annotated[
+    states.State | None, QueryParameter(name="state", description="As in the answer.")
+]
 
 
-class WheelState(answers.Wheel, frozen=True, kw_only=True):
-    """A wheel with what may be recorded next, and what is open."""
-
-    next_moves: list[str]
-    open_trades: list[answers.Trade]
+async def wanted(
+    part: NamedDependency[questions.Slice],  # noqa: ARG001  see api.dependencies
+    symbol: FromQuery[str | None] = None,
+    in_state: InState = None,
+    profile: FromQuery[facts.Profile | None] = None,
+    is_active: FromQuery[bool | None] = None,
+) -> questions.WheelFilter:
+    """Which wheels are asked for, whosever they are."""
+    return questions.WheelFilter(None, symbol, in_state, profile, is_active)
 
 
 class WheelController(Controller):
@@ -33,6 +42,7 @@ class WheelController(Controller):
 
     path = "/"
     tags = ("Wheels",)
+    dependencies = {"wanted": Provide(wanted)}  # noqa: RUF012  as Litestar declares it
 
     @get("/wheels")
     async def list_wheels(
@@ -40,14 +50,11 @@ class WheelController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
+        wanted: NamedDependency[questions.WheelFilter],
         portfolio_id: FromQuery[UUID | None] = None,
-        symbol: FromQuery[str | None] = None,
-        in_state: InState = None,
-        profile: FromQuery[str | None] = None,
-        is_active: FromQuery[bool | None] = None,
     ) -> Reply[Page[answers.Wheel]]:
         """List the wheels of all portfolios."""
-        wanted = questions.WheelFilter(portfolio_id, symbol, in_state, profile, is_active)
+        wanted = replace(wanted, portfolio_id=portfolio_id)
         streams = None
         if portfolio_id is not None and not clocks.is_now:
             streams = await office.streams_of(portfolio_id)
@@ -61,14 +68,11 @@ class WheelController(Controller):
         office: NamedDependency[Office],
         clocks: NamedDependency[When],
         part: NamedDependency[questions.Slice],
+        wanted: NamedDependency[questions.WheelFilter],
         portfolio_id: FromPath[UUID],
-        symbol: FromQuery[str | None] = None,
-        in_state: InState = None,
-        profile: FromQuery[str | None] = None,
-        is_active: FromQuery[bool | None] = None,
     ) -> Reply[Page[answers.Wheel]]:
         """List a portfolio's wheels."""
-        wanted = questions.WheelFilter(portfolio_id, symbol, in_state, profile, is_active)
+        wanted = replace(wanted, portfolio_id=portfolio_id)
         streams = None if clocks.is_now else await office.streams_of(portfolio_id)
         async with office.views(clocks, streams) as views:
             await questions.portfolio(views, portfolio_id)

@@ -12,7 +12,19 @@ from typing import Final
 
 from rich.console import Console
 
-from benchmarks import baseline, commands, figures, live, over_http, replay, risk, start, table
+from benchmarks import (
+    baseline,
+    commands,
+    figures,
+    large,
+    live,
+    over_http,
+    replay,
+    risk,
+    start,
+    streams,
+    table,
+)
 from benchmarks.figures import Line, Sizes
 from benchmarks.instance import Trouble
 
@@ -20,9 +32,11 @@ PARTS: Final[Mapping[str, Callable[[Path, Sizes], Iterator[Line]]]] = {
     "commands": commands.measure,
     "over_http": over_http.measure,
     "live": live.measure,
+    "streams": streams.measure,
     "start": start.measure,
     "risk": risk.measure,
     "replay": replay.measure,
+    "large": large.measure,
 }
 WIDE: Final = 150
 INTERRUPTED: Final = 130

@@ -16,7 +16,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import count, islice
 from pathlib import Path
@@ -39,7 +39,8 @@ MOST_CONTRACTS: Final = 4
 MOST_SHARES: Final = 100 * MOST_CONTRACTS
 FRIDAY: Final = 4
 _BATCH: Final = 20_000
-_LONG_AGO: Final = datetime(2021, 12, 31, 15, tzinfo=UTC)
+WEEKS: Final = 70
+"""What a ledger takes at most, whatever its size: a little more than A_LIFE."""
 
 
 class Week(msgspec.Struct, frozen=True):
@@ -51,9 +52,9 @@ class Week(msgspec.Struct, frozen=True):
     expiration: date
 
     @classmethod
-    def number(cls, n: int) -> Week:
-        """The n-th week of the ledger."""
-        monday = MONDAY + timedelta(weeks=n)
+    def after(cls, monday: date, n: int) -> Week:
+        """The n-th week after the one that a ledger begins with."""
+        monday += timedelta(weeks=n)
         first = calendar.next_session(monday - timedelta(days=1))
         last = calendar.last_session(monday + timedelta(days=4))
         opens = calendar.open_at(first) + timedelta(hours=1)
@@ -73,9 +74,9 @@ class Life:
         self._open: facts.OptionSold | None = None
         self._left = 0
 
-    def begins(self) -> facts.Recorded:
+    def begins(self, at: datetime) -> facts.Recorded:
         """The wheel's first fact."""
-        return self._recorded(_LONG_AGO, facts.WheelStarted(**self._of, capital=CAPITAL))
+        return self._recorded(at, facts.WheelStarted(**self._of, capital=CAPITAL))
 
     def first(self, week: Week) -> Iterator[facts.Recorded]:
         """Sell what can be sold, unless a roll has done so; perhaps say why."""
@@ -224,12 +225,17 @@ class Life:
         return UUID(int=self._random.getrandbits(128), version=4)
 
 
-def history(events: int, seed: int = 1) -> Iterator[facts.Recorded]:
-    """So many facts, in the order of the log."""
-    return islice(_endless(random.Random(seed), max(1, events // A_LIFE)), events)
+def history(events: int, seed: int = 1, monday: date = MONDAY) -> Iterator[facts.Recorded]:
+    """So many facts, in the order of the log; the first week begins on that Monday."""
+    return islice(_endless(random.Random(seed), max(1, events // A_LIFE), monday), events)
 
 
-def _endless(random_: random.Random, wheels: int) -> Iterator[facts.Recorded]:
+def lately(today: date) -> date:
+    """The Monday on which a ledger begins that ends in one of the last weeks."""
+    return today - timedelta(days=today.weekday(), weeks=WEEKS)
+
+
+def _endless(random_: random.Random, wheels: int, monday: date) -> Iterator[facts.Recorded]:
     portfolios = [
         UUID(int=random_.getrandbits(128), version=4) for _ in range(-(-wheels // WHEELS_OF_ONE))
     ]
@@ -237,19 +243,20 @@ def _endless(random_: random.Random, wheels: int) -> Iterator[facts.Recorded]:
         Life(random_, portfolios[n // WHEELS_OF_ONE], f"W{n * 7 % SYMBOLS:03d}")
         for n in range(wheels)
     ]
-    yield from map(_portfolio, portfolios, count(1))
-    yield from (life.begins() for life in lives)
-    for week in map(Week.number, count()):
+    before = datetime.combine(monday - timedelta(days=3), time(15), UTC)
+    for n, portfolio_id in enumerate(portfolios, 1):
+        yield _portfolio(portfolio_id, n, before)
+    yield from (life.begins(before) for life in lives)
+    for n in count():
+        week = Week.after(monday, n)
         for day in (Life.first, Life.middle, Life.last):
             for life in lives:
                 yield from day(life, week)
 
 
-def _portfolio(portfolio_id: UUID, n: int) -> facts.Recorded:
+def _portfolio(portfolio_id: UUID, n: int, at: datetime) -> facts.Recorded:
     created = facts.PortfolioCreated(portfolio_id=portfolio_id, portfolio_name=f"Portfolio {n}")
-    return facts.Recorded(
-        0, portfolio_id, 1, _LONG_AGO, _LONG_AGO, "api", portfolio_id, None, created
-    )
+    return facts.Recorded(0, portfolio_id, 1, at, at, "api", portfolio_id, None, created)
 
 
 def write(
@@ -257,9 +264,10 @@ def write(
     events: int,
     seed: int = 1,
     progress: Callable[[int], None] = lambda _: None,
+    monday: date = MONDAY,
 ) -> None:
     """Append so many facts to an empty log, many to a commit."""
-    facts_, done = history(events, seed), 0
+    facts_, done = history(events, seed, monday), 0
     while batch := list(islice(facts_, _BATCH)):
         log.append(batch)
         done += len(batch)

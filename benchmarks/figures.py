@@ -56,14 +56,23 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     positions: int = 1_000
     commands: int = 50
     reads: int = 75
+    lists: int = 20
     quotes: int = 250
     quote_rate: int = 20
+    readers: int = 200
     repeats: int = 3
 
 
 FULL: Final = Sizes()
 QUICK: Final = Sizes(
-    spell=1.0, small=1_000, large=5_000, positions=100, quotes=40, quote_rate=40, repeats=1
+    spell=1.0,
+    small=1_000,
+    large=5_000,
+    positions=100,
+    quotes=40,
+    quote_rate=40,
+    readers=20,
+    repeats=1,
 )
 
 

@@ -34,6 +34,10 @@ class Scales:
         finally:
             weighing.cancel()
 
+    def heaviest(self, name: str) -> float:
+        """Megabytes of one process in the heaviest weighing."""
+        return self._heaviest.get(name, 0.0)
+
     async def _weigh(self) -> None:
         while True:
             found = self.weighed()

@@ -43,9 +43,14 @@ def seed(data_dir: Path, positions: int) -> Watched:
                 wheel_id = clerk.start_wheel(portfolio_id, symbol)
                 clerk.sell_put(wheel_id, STRIKES[number // 2 % len(STRIKES)])
                 held.append(wheel_id)
-        portfolio_id = clerk.open_portfolio("Traded")
-        traded = [clerk.start_wheel(portfolio_id, f"T{n:03d}") for n in range(WHEELS_TO_TRADE)]
+        traded = to_trade(clerk)
     return Watched(symbols, held, traded)
+
+
+def to_trade(clerk: Clerk) -> list[UUID]:
+    """Wheels of a portfolio of their own, with nothing open."""
+    portfolio_id = clerk.open_portfolio("Traded")
+    return [clerk.start_wheel(portfolio_id, f"T{n:03d}") for n in range(WHEELS_TO_TRADE)]
 
 
 def falling(symbols: list[str], levels: int) -> list[tuple[str, Decimal]]:

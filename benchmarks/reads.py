@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import cycle
 from typing import Final
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -31,10 +32,10 @@ async def measured(running: Instance, watched: Watched, sizes: Sizes) -> list[Li
         ("positions", "GET positions", lambda: POSITIONS, sizes),
         ("positions_500", "GET positions, 500 to a page", lambda: WHOLE, rarer(sizes)),
     )
-    await _under_load(running, watched, replace(sizes, spell=_WARM_UP), lambda: POSITIONS)
+    await under_load(running, watched.traded, replace(sizes, spell=_WARM_UP), lambda: POSITIONS)
     found, orders, echoes = list[Line](), list[float](), list[float]()
     for key, name, path, asked in questions:
-        taken, ordered, bare = await _under_load(running, watched, asked, path)
+        taken, ordered, bare = await under_load(running, watched.traded, asked, path)
         found += latencies(f"reads.{key}", name, taken, bare, within=WITHIN)
         orders += ordered
         echoes += bare
@@ -49,11 +50,11 @@ def rarer(sizes: Sizes) -> Sizes:
     return replace(sizes, reads=max(1, sizes.reads // 5), spell=sizes.spell * 2)
 
 
-async def _under_load(
-    running: Instance, watched: Watched, sizes: Sizes, path: Callable[[], str]
+async def under_load(
+    running: Instance, traded: Sequence[UUID], sizes: Sizes, path: Callable[[], str]
 ) -> tuple[list[float], list[float], list[float]]:
     """Seconds of every read, of every command, and of bare answers at the same pace."""
-    trader = Trader(watched.traded)
+    trader = Trader(traded)
     with echo.serving() as bare_port:
         async with (
             client.connections(running.api_port, CONNECTIONS) as reading,
@@ -62,14 +63,16 @@ async def _under_load(
         ):
             readers, traders, echoes = map(client.Pool, (reading, trading, echoing))
             taken, ordered, bare = await asyncio.gather(
-                paced(_asks(readers, path), sizes.reads, sizes.spell),
+                paced(asks(readers, path), sizes.reads, sizes.spell),
                 paced(_trades(traders, trader), sizes.commands, sizes.spell),
-                paced(_asks(echoes, lambda: "/"), sizes.reads, sizes.spell),
+                paced(asks(echoes, lambda: "/"), sizes.reads, sizes.spell),
             )
     return taken, ordered, bare
 
 
-def _asks(pool: client.Pool, path: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+def asks(pool: client.Pool, path: Callable[[], str]) -> Callable[[], Awaitable[None]]:
+    """To ask for the next path on a free connection."""
+
     async def ask() -> None:
         async with pool.one() as connection:
             await connection.get(path())

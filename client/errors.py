@@ -9,7 +9,7 @@ Failed
 │   ├── InvalidState     409  the order makes sense, but not as things stand
 │   ├── Passing          429, 502, 503  not now: asked again a few times before it is raised
 │   └── Broken           500  a fault of the service; its log has it under `request_id`
-├── Unreachable          no answer came; asked again a few times before it is raised
+├── Unreachable          no whole answer came; asked again a few times before it is raised
 └── Unreadable           an answer came that is not what was promised
 """
 
@@ -86,7 +86,7 @@ class Broken(Refused):
 
 
 class Unreachable(Failed):
-    """No answer came: a connection refused, broken or too slow."""
+    """No whole answer came: a connection refused, broken or too slow, or bytes that were spoilt."""
 
 
 class Unreadable(Failed):

@@ -180,7 +180,8 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def headers(self) -> dict[str, str]:
         """A command without a key of its own gets one: only so can it be sent again."""
-        key = None if self.dry_run else self.idempotency_key or uuid4().hex
+        given = self.idempotency_key
+        key = None if self.dry_run else uuid4().hex if given is None else given
         match = None if self.if_match is None else f'"{self.if_match}"'
         told = {requests.KEY: key, "If-Match": match}
         return {name: value for name, value in told.items() if value is not None}
@@ -210,14 +211,14 @@ class Command(Generic[K, T]):
             raise TypeError(f"takes {', '.join(self.ids) or 'no id'}, not {len(ids)} ids")
         if order is not None and said:
             raise TypeError("takes an order or its fields, not both")
-        told = said if order is None else msgspec.structs.asdict(order)
+        in_query = said if order is None else msgspec.structs.asdict(order)
         return Request(
             method=self.method,
             path=self.path,
             at=dict(zip(self.ids, ids, strict=True)),
-            query=({} if self.body else told) | ({"dry_run": True} if asked.dry_run else {}),
+            query=({} if self.body else in_query) | ({"dry_run": True} if asked.dry_run else {}),
             headers=asked.headers,
-            content=requests.body(told) if self.body else None,
+            content=requests.body(said if order is None else order) if self.body else None,
             told=requests.done(self.shown),
         )
 

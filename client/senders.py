@@ -56,7 +56,7 @@ class Client(Operations, Sync):
     def _sent(self, request: Request[A]) -> A:
         try:
             return request.told(self._http.send(_outgoing(self._http, request)))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _unreachable(error, request) from error
         except errors.Failed as error:
             error.idempotency_key = request.headers.get(KEY)
@@ -70,7 +70,7 @@ class Client(Operations, Sync):
                     response.read()
                     raise errors.of(response)
                 yield from response.iter_bytes()
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _unreachable(error, request) from error
 
     def stream(
@@ -131,7 +131,7 @@ class AsyncClient(Operations, Async):
     async def _sent(self, request: Request[A]) -> A:
         try:
             return request.told(await self._http.send(_outgoing(self._http, request)))
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _unreachable(error, request) from error
         except errors.Failed as error:
             error.idempotency_key = request.headers.get(KEY)
@@ -147,7 +147,7 @@ class AsyncClient(Operations, Async):
                     raise errors.of(response)
                 async for chunk in response.aiter_bytes():
                     yield chunk
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _unreachable(error, request) from error
 
     async def stream(
@@ -201,7 +201,7 @@ def _outgoing(http: httpx.Client | httpx.AsyncClient, request: Request[Any]) -> 
     )
 
 
-def _unreachable(error: httpx.TransportError, request: Request[Any]) -> errors.Unreachable:
+def _unreachable(error: httpx.RequestError, request: Request[Any]) -> errors.Unreachable:
     told = f"{request.method} {request.target}: {type(error).__name__} {error}".rstrip()
     unreachable = errors.Unreachable(told)
     unreachable.idempotency_key = request.headers.get(KEY)

@@ -18,16 +18,47 @@ from domain import facts
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Text = Annotated[str, Meta(max_length=2000)]
-Reason = Annotated[str, Meta(min_length=1, max_length=500)]
-Mark = Annotated[str, Meta(min_length=1, max_length=200)]
+Reason = Annotated[str, Meta(min_length=1, max_length=500, description="Why this is so.")]
+Mark = Annotated[
+    str, Meta(min_length=1, max_length=200, description="Its name where it came from.")
+]
 Source = Annotated[
     str,
     Meta(
+        description="Who says so.",
         max_length=100,
         pattern=r"^(api|cli|demo|risk|(import|migration|broker|plugin):[\w.:\-]{1,80})$",
     ),
 ]
-Moment = Annotated[str, Meta(min_length=10, max_length=40)]
+Moment = Annotated[
+    str,
+    Meta(
+        min_length=10,
+        max_length=40,
+        description="An instant with its offset, or a New York date.",
+    ),
+]
+
+# What money.entered and money.counted hold; here it is only told, to those who read the schema.
+_AT_MOST = {"exclusiveMaximum": 10**12}
+Positive = Annotated[
+    Decimal,
+    Meta(
+        description="USD, greater than 0; at most 6 digits after the point.",
+        extra_json_schema={"exclusiveMinimum": 0, **_AT_MOST},
+    ),
+]
+Amount = Annotated[
+    Decimal,
+    Meta(
+        description="USD, at least 0; at most 6 digits after the point.",
+        extra_json_schema={"minimum": 0, **_AT_MOST},
+    ),
+]
+Contracts = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 1_000_000})]
+Multiplier = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 100_000})]
+Shares = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 10**9})]
+Ratio = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 10_000})]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +75,7 @@ class OpenPortfolio(Command, frozen=True, kw_only=True):
 
     name: Name
     description: Text | None = None
-    default_capital: Decimal = Decimal(0)
+    default_capital: Amount = Decimal(0)
 
 
 class ChangePortfolio(Command, frozen=True, kw_only=True):
@@ -52,7 +83,7 @@ class ChangePortfolio(Command, frozen=True, kw_only=True):
 
     name: Name | UnsetType = UNSET
     description: Text | UnsetType | None = UNSET
-    default_capital: Decimal | UnsetType = UNSET
+    default_capital: Amount | UnsetType = UNSET
 
 
 class ChooseDefault(Command, frozen=True, kw_only=True):
@@ -61,13 +92,34 @@ class ChooseDefault(Command, frozen=True, kw_only=True):
     portfolio_id: str
 
 
+class ChangeConfiguration(Command, frozen=True, kw_only=True):
+    """Give keys of the configuration values; null takes back what was given here before."""
+
+    changes: Annotated[dict[str, str | float | bool | None], Meta(min_length=1, max_length=50)]
+    reason: Reason | None = None
+
+    def texts(self) -> dict[str, str | None]:
+        """The values as they would stand in the environment."""
+        return {key: _text(value) for key, value in self.changes.items()}
+
+
+def _text(value: str | float | bool | None) -> str | None:  # noqa: FBT001  a value, no switch
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(int(value)) if value == int(value) else str(value)
+
+
 class StartWheel(Command, frozen=True, kw_only=True):
     """Start a wheel with capital, with shares already held at a cost basis, or both."""
 
     symbol: Annotated[str, Meta(min_length=1, max_length=10)]
-    capital_allocated: Decimal | None = None
+    capital_allocated: Positive | None = None
     shares: int = 0
-    cost_basis: Decimal | None = None
+    cost_basis: Positive | None = None
     profile: facts.Profile = "conservative"
     collateral: facts.Collateral = "cash_secured"
     starting_direction: facts.Direction | None = None
@@ -76,7 +128,7 @@ class StartWheel(Command, frozen=True, kw_only=True):
 class ConfigureWheel(Command, frozen=True, kw_only=True):
     """Change a wheel's settings; another capital is a contribution, or a withdrawal."""
 
-    capital_allocated: Decimal | None = None
+    capital_allocated: Amount | None = None
     profile: facts.Profile | None = None
     collateral: facts.Collateral | None = None
     starting_direction: facts.Direction | None = None
@@ -96,47 +148,47 @@ class SellOption(Command, frozen=True, kw_only=True):
     """Record an option sold to open: a put secured by cash, or a call covered by shares."""
 
     direction: facts.Direction
-    strike: Decimal
+    strike: Positive
     expiration_date: date
-    contracts: int = 1
-    premium_per_share: Decimal
-    fees: Decimal | None = None
+    contracts: Contracts = 1
+    premium_per_share: Positive
+    fees: Amount | None = None
     opened_at: Moment | None = None
-    multiplier: int = 100
+    multiplier: Multiplier = 100
 
 
 class Expire(Command, frozen=True, kw_only=True):
     """Let what is open expire: in the money by a cent it is assigned, else worthless."""
 
-    stock_price_at_expiry: Decimal
+    stock_price_at_expiry: Amount
     assigned: bool | None = None
 
 
 class Close(Command, frozen=True, kw_only=True):
     """Buy back open contracts, all of them unless said otherwise."""
 
-    price_per_share: Decimal
-    contracts: int | None = None
-    fees: Decimal | None = None
+    price_per_share: Amount
+    contracts: Contracts | None = None
+    fees: Amount | None = None
 
 
 class Assign(Command, frozen=True, kw_only=True):
     """The holder exercised, all open contracts unless said otherwise."""
 
-    contracts: int | None = None
-    stock_price: Decimal | None = None
-    fees: Decimal = Decimal(0)
+    contracts: Contracts | None = None
+    stock_price: Amount | None = None
+    fees: Amount = Decimal(0)
 
 
 class Roll(Command, frozen=True, kw_only=True):
     """Buy back and sell anew as one order; `fees` are the whole order's."""
 
-    close_price: Decimal
-    strike: Decimal
+    close_price: Amount
+    strike: Positive
     expiration_date: date
-    premium_per_share: Decimal
-    contracts: int | None = None
-    fees: Decimal | None = None
+    premium_per_share: Positive
+    contracts: Contracts | None = None
+    fees: Amount | None = None
 
 
 class CorrectTrade(Command, frozen=True, kw_only=True):
@@ -147,16 +199,16 @@ class CorrectTrade(Command, frozen=True, kw_only=True):
 
     notes: Text | UnsetType | None = UNSET  # type: ignore[assignment]  # null clears a note
     direction: facts.Direction | UnsetType = UNSET
-    strike: Decimal | UnsetType = UNSET
+    strike: Positive | UnsetType = UNSET
     expiration_date: date | UnsetType = UNSET
-    contracts: int | UnsetType = UNSET
-    premium_per_share: Decimal | UnsetType = UNSET
-    fees: Decimal | UnsetType = UNSET
-    multiplier: int | UnsetType = UNSET
+    contracts: Contracts | UnsetType = UNSET
+    premium_per_share: Positive | UnsetType = UNSET
+    fees: Amount | UnsetType = UNSET
+    multiplier: Multiplier | UnsetType = UNSET
     opened_at: Moment | UnsetType = UNSET
-    close_price: Decimal | UnsetType = UNSET
+    close_price: Amount | UnsetType = UNSET
     closed_at: Moment | UnsetType = UNSET
-    stock_price_at_expiry: Decimal | UnsetType = UNSET
+    stock_price_at_expiry: Amount | UnsetType = UNSET
     reason: Reason | None = None
 
 
@@ -176,25 +228,25 @@ class TradeShares(Command, frozen=True, kw_only=True):
     """Buy or sell shares in the market, or bring them in from elsewhere at their basis."""
 
     action: Literal["buy", "sell", "transfer_in"]
-    shares: int
-    price: Decimal
-    fees: Decimal = Decimal(0)
+    shares: Shares
+    price: Positive
+    fees: Amount = Decimal(0)
 
 
 class ReceiveDividend(Command, frozen=True, kw_only=True):
     """A dividend was paid, on the shares held into the ex-date unless `shares` says otherwise."""
 
-    amount_per_share: Decimal
+    amount_per_share: Positive
     ex_date: date
-    shares: int | None = None
+    shares: Shares | None = None
 
 
 class ApplySplit(Command, frozen=True, kw_only=True):
     """`numerator` new shares for `denominator` old ones."""
 
-    numerator: int
-    denominator: int
-    cash_in_lieu: Decimal = Decimal(0)
+    numerator: Ratio
+    denominator: Ratio
+    cash_in_lieu: Amount = Decimal(0)
 
 
 WheelCommand = (

@@ -19,13 +19,15 @@ from domain import commands, facts
 class Configuration(msgspec.Struct, frozen=True):
     """What was said so far; of each key the last fact that named it.
 
-    `version` counts the stream's facts, `changed` is that of the last change of a key.
+    `version` counts the stream's facts; `changed` is that of the last change of a key, `chosen`
+    that of the last choice of a portfolio: neither makes an order on the other stale.
     """
 
     default_portfolio: UUID | None = None
     said: Mapping[str, facts.Recorded] = {}
     version: int = 0
     changed: int = 0
+    chosen: int = 0
     recorded_at: datetime | None = None
 
     @property
@@ -49,7 +51,9 @@ def evolve(state: Configuration, recorded: facts.Recorded) -> Configuration:
     assert isinstance(fact, facts.SettingsFact)
     match fact:
         case facts.DefaultPortfolioChosen():
-            return msgspec.structs.replace(then, default_portfolio=fact.portfolio_id)
+            return msgspec.structs.replace(
+                then, default_portfolio=fact.portfolio_id, chosen=recorded.version
+            )
         case facts.ConfigurationChanged():
             said = {**state.said, **dict.fromkeys(fact.changes, recorded)}
             return msgspec.structs.replace(then, said=said, changed=recorded.version)

@@ -21,6 +21,7 @@ Direction = Literal["put", "call"]
 Profile = Literal["aggressive", "moderate", "conservative", "defensive"]
 Collateral = Literal["cash_secured", "margin"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
+PriceState = Literal["live", "delayed", "stale"]
 Scalar = str | int | bool | None
 
 SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
@@ -64,6 +65,17 @@ class DefaultPortfolioChosen(Fact, frozen=True, kw_only=True, tag="DefaultPortfo
     """The portfolio that is meant when none is named."""
 
     portfolio_id: UUID
+
+
+class ConfigurationChanged(Fact, frozen=True, kw_only=True, tag="ConfigurationChanged"):
+    """Keys of the configuration were given values, as text; None takes the ledger's word back.
+
+    `before` is what counted until then, wherever it came from.
+    """
+
+    changes: dict[str, str | None]
+    before: dict[str, str | None]
+    reason: str | None = None
 
 
 class OfWheel(Fact, frozen=True, kw_only=True):
@@ -257,6 +269,48 @@ class AlertMuted(OfAlert, frozen=True, kw_only=True, tag="AlertMuted"):
     until: datetime
 
 
+class MarkedOption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An open option at a mark. Prices in USD per share; `premium` in USD for what is open.
+
+    `premium` is the net opening premium, `moneyness` (price - strike) / strike in percent, `mid`
+    None where the option had no price, and with it `extrinsic`, which is `mid` less `intrinsic`.
+    """
+
+    trade_id: UUID
+    direction: Direction
+    strike: Decimal
+    expiration_date: date
+    contracts: int
+    multiplier: Decimal
+    premium: Decimal
+    moneyness: Decimal
+    risk_level: Severity
+    intrinsic: Decimal
+    mid: Decimal | None = None
+    extrinsic: Decimal | None = None
+
+
+class PositionMarked(Fact, frozen=True, kw_only=True, tag="PositionMarked"):
+    """A wheel was looked at, with the price of its share: what it held, and what that was worth.
+
+    `basis` is what the shares had cost, as the wheel was known when this was recorded.
+    """
+
+    portfolio_id: UUID
+    wheel_id: UUID
+    symbol: str
+    state: str
+    shares: int
+    basis: Decimal
+    cash: Decimal
+    collateral: Decimal
+    price: Decimal
+    price_as_of: datetime
+    price_source: str
+    price_state: PriceState
+    options: tuple[MarkedOption, ...] = ()
+
+
 WheelFact = (
     WheelStarted
     | WheelConfigured
@@ -276,13 +330,15 @@ WheelFact = (
 Amendment = FactCorrected | FactVoided
 PortfolioFact = PortfolioCreated | PortfolioChanged | PortfolioArchived | PortfolioRestored
 AlertFact = AlertRaised | AlertCleared | AlertAcknowledged | AlertMuted
-SettingsFact = DefaultPortfolioChosen
+ValuationFact = PositionMarked
+SettingsFact = DefaultPortfolioChosen | ConfigurationChanged
 
 STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "portfolio": get_args(PortfolioFact),
     "wheel": get_args(WheelFact | Amendment),
     "alert": get_args(AlertFact),
-    "settings": (DefaultPortfolioChosen,),
+    "valuation": (PositionMarked,),
+    "settings": get_args(SettingsFact),
 }
 _BY_NAME = {
     _type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types
@@ -295,7 +351,8 @@ class Recorded(msgspec.Struct, frozen=True):
     """A fact with its place in the log and its two clocks (aware UTC).
 
     `position` is its place in the one order of the whole log, `version` its place in its
-    own stream, both from 1; position 0 means not stored yet.
+    own stream, both from 1; position 0 means not stored yet. `request_id` is that of the HTTP
+    request that led to it.
     """
 
     position: int
@@ -308,6 +365,7 @@ class Recorded(msgspec.Struct, frozen=True):
     external_id: str | None
     fact: Fact
     notes: str | None = None
+    request_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -331,6 +389,7 @@ class _Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     external_id: str | None = None
     notes: str | None = None
     schema: int = 1
+    request_id: str | None = None
 
 
 class _Written(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -344,6 +403,7 @@ class _Written(msgspec.Struct, frozen=True, omit_defaults=True):
     external_id: str | None = None
     notes: str | None = None
     schema: int = 1
+    request_id: str | None = None
 
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
@@ -391,6 +451,7 @@ def encode(recorded: Recorded) -> bytes:
             recorded.external_id,
             recorded.notes,
             schema_of(recorded.name),
+            recorded.request_id,
         )
     )
 
@@ -417,6 +478,7 @@ def decode(position: int, stream_id: UUID, version: int, name: str, state: bytes
         row.external_id,
         fact,
         row.notes,
+        row.request_id,
     )
 
 
@@ -428,3 +490,8 @@ def wheel_stream(portfolio_id: UUID, symbol: str) -> UUID:
 def alert_stream(trade_id: UUID, rule: str) -> UUID:
     """One alert per trade and rule, so that each open option is watched by itself."""
     return uuid5(trade_id, f"alert:{rule}")
+
+
+def valuation_stream(wheel_id: UUID) -> UUID:
+    """The marks of one wheel, apart from its own facts."""
+    return uuid5(wheel_id, "valuation")

@@ -9,8 +9,8 @@ from domain import refusals
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
 _MICRO = Decimal("0.000001")
-_BEFORE, _AFTER = 12, 6
-_CENTS = -2
+_BEFORE = 12
+_CENTS, _MICROS = -2, -6
 LARGEST = Decimal(10) ** 15
 MOST_SHARES = 10**12
 _WIDE = Context(prec=10_000)
@@ -20,11 +20,11 @@ def entered(field: str, value: Decimal, *, least: Decimal | None = None) -> Deci
     """Let a figure in if it is finite, of at most 12 digits before and 6 after the point.
 
     `least` None asks for a positive figure, otherwise for one of at least `least`.
+    Zeros behind the sixth digit after the point are left out.
     """
     if not value.is_finite():
         raise refusals.Invalid(field, value, "must be a finite number")
-    exponent = value.normalize().as_tuple().exponent
-    if value.adjusted() >= _BEFORE or (isinstance(exponent, int) and exponent < -_AFTER):
+    if value.adjusted() >= _BEFORE or value != (kept := micro(value)):
         raise refusals.Invalid(
             field, value, "must have at most 12 digits before and 6 after the point"
         )
@@ -32,7 +32,8 @@ def entered(field: str, value: Decimal, *, least: Decimal | None = None) -> Deci
         raise refusals.Invalid(field, value, "must be greater than 0")
     if least is not None and value < least:
         raise refusals.Invalid(field, value, f"must be at least {least}")
-    return value
+    exponent = value.as_tuple().exponent
+    return value if isinstance(exponent, int) and exponent >= _MICROS else kept
 
 
 def paid(field: str, amount: Decimal) -> Decimal:
@@ -76,6 +77,16 @@ def part(total: Decimal, count: Decimal | int, of: Decimal | int, left: Decimal 
 def cents(amount: Decimal) -> Decimal:
     """An amount as shown: whole cents, half up."""
     return amount.quantize(CENT, rounding=ROUND_HALF_UP, context=_WIDE)
+
+
+def in_cents(amount: Decimal) -> int:
+    """The same as a count of cents, for who adds up integers."""
+    return int((amount * 100).to_integral_value(ROUND_HALF_UP))
+
+
+def from_cents(count: int) -> Decimal:
+    """An amount from a count of cents."""
+    return Decimal(count).scaleb(_CENTS)
 
 
 def micro(amount: Decimal) -> Decimal:

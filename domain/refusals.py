@@ -16,7 +16,8 @@ Refusal
 │   ├── AppliedBefore    the same split, or the same statement row, a second time
 │   └── BreaksLater      legal by itself, but a later fact could then not have happened
 ├── Unavailable          a part of the service that the order needs does not answer
-└── Misuse               who asks is not known
+├── Misuse               who asks is not known
+└── TooMany              who asks has asked too often
 """
 
 from __future__ import annotations
@@ -116,6 +117,16 @@ class Unavailable(Refusal):
 
 class Misuse(Refusal):
     """Who asks is not known."""
+
+
+class TooMany(Refusal):
+    """Who asks has asked too often, and may again after some seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"too many requests; try again in {retry_after} s", retry_after=retry_after
+        )
+        self.retry_after = retry_after
 
 
 def _short(value: object) -> object:

@@ -16,10 +16,11 @@ second token is refused with a ValueError.
 import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from domain import facts, market
 
@@ -39,7 +40,12 @@ Outcome = Literal["started", "succeeded", "failed"]
 WorkerState = Literal["starting", "running", "waiting", "stopping"]
 
 AnyFact = (
-    facts.PortfolioFact | facts.WheelFact | facts.Amendment | facts.AlertFact | facts.SettingsFact
+    facts.PortfolioFact
+    | facts.WheelFact
+    | facts.Amendment
+    | facts.AlertFact
+    | facts.ValuationFact
+    | facts.SettingsFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -155,6 +161,7 @@ class LedgerEvent(msgspec.Struct, frozen=True):
     command_id: UUID
     external_id: str | None
     fact: AnyFact
+    request_id: str | None = None
 
 
 class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +182,41 @@ class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
     expiration_date: date | None = None
     position: int
     recorded_at: datetime
+
+
+def alert_notice(recorded: facts.Recorded, fact: facts.AlertFact) -> AlertNotice:
+    """What a stranger is told of an alert."""
+    told = AlertNotice(
+        alert_id=recorded.stream_id,
+        status="raised",
+        severity=fact.severity,
+        symbol=fact.symbol,
+        rule=fact.rule,
+        portfolio_id=fact.portfolio_id,
+        wheel_id=fact.wheel_id,
+        trade_id=fact.trade_id,
+        position=recorded.position,
+        recorded_at=recorded.recorded_at,
+    )
+    match fact:
+        case facts.AlertRaised():
+            return replace(
+                told,
+                message=fact.message,
+                price=fact.price,
+                strike=fact.strike,
+                direction=fact.direction,
+                expiration_date=fact.expiration_date,
+            )
+        case facts.AlertCleared():
+            return replace(told, status="cleared", message=fact.reason, price=fact.price)
+        case facts.AlertAcknowledged():
+            return replace(told, status="acknowledged", message="somebody has seen it")
+        case facts.AlertMuted():
+            until = f"{fact.until:%Y-%m-%dT%H:%M:%SZ}"
+            return replace(told, status="muted", message=f"muted until {until}")
+        case _:
+            assert_never(fact)
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):

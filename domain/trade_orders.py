@@ -128,9 +128,9 @@ def close(story: Story, order: orders.Order, command: commands.Close) -> list[or
 
 
 def _buy_back_price(field: str, price: Decimal, trade: trades.Trade) -> Decimal:
-    money.entered(field, price, least=money.ZERO)
-    money.notional(field, price * trade.multiplier * trade.open_contracts)
-    return price
+    kept = money.entered(field, price, least=money.ZERO)
+    money.notional(field, kept * trade.multiplier * trade.open_contracts)
+    return kept
 
 
 def assign(story: Story, order: orders.Order, command: commands.Assign) -> list[orders.Draft]:
@@ -138,7 +138,7 @@ def assign(story: Story, order: orders.Order, command: commands.Assign) -> list[
     trade, at = ending.trade, ending.at
     price = command.stock_price
     if price is not None:
-        money.entered("stock_price", price, least=money.ZERO)
+        price = money.entered("stock_price", price, least=money.ZERO)
     fact = facts.OptionAssigned(
         **orders.of_trade(story, trade),
         contracts=ending.contracts,
@@ -245,8 +245,7 @@ def _sale_changes(
 
 def _checked(field: str, value: Any) -> facts.Scalar:
     if isinstance(value, Decimal):
-        least = money.ZERO if field == "fees" else None
-        return str(money.entered(field, value, least=least))
+        return str((money.paid if field == "fees" else money.entered)(field, value))
     if isinstance(value, int):
         return money.counted(field, value, most=100_000 if field == "multiplier" else 1_000_000)
     return str(value)

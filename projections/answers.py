@@ -6,10 +6,9 @@ whole cents, prices as recorded, times UTC, dates New York dates.
 
 from __future__ import annotations
 
-import operator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -139,7 +138,7 @@ class Cycle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """Counts and premiums of some trades, exact; sums and differences of it make sense."""
+    """One trade's share of the counts, and its premiums, exact."""
 
     trades: int = 0
     ended: int = 0
@@ -152,23 +151,6 @@ class Tally(msgspec.Struct, frozen=True):
     gross: Decimal = money.ZERO
     net: Decimal = money.ZERO
     fees: Decimal = money.ZERO
-
-    def plus(self, other: Tally) -> Tally:
-        """Both together."""
-        return Tally(*map(operator.add, _values(self), _values(other)))
-
-    def minus(self, other: Tally) -> Tally:
-        """This without the other."""
-        return Tally(*map(operator.sub, _values(self), _values(other)))
-
-    @property
-    def win_rate(self) -> Decimal | None:
-        """Winning trades in percent of those ended, None when none has."""
-        return money.cents(Decimal(100 * self.wins) / self.ended) if self.ended else None
-
-
-def _values(tally: Tally) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(tally)
 
 
 def portfolio(state: portfolios.Portfolio, *, is_default: bool) -> Portfolio:
@@ -404,5 +386,5 @@ def alert(alert_id: UUID, state: alerts.Alert) -> Alert:
     )
 
 
-VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Tally, Alert)
+VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Alert)
 """The answers that are kept in the views."""

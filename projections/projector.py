@@ -62,6 +62,9 @@ class Projector:
         before: dict[UUID, books.Books | None] = {}
         last: dict[UUID, facts.Recorded] = {}
         for recorded in batch:
+            if recorded.kind == "valuation":
+                self._run(rows.of_mark(recorded))
+                continue
             last[recorded.stream_id] = recorded
             if recorded.kind == "wheel":
                 self._fold(recorded, before)

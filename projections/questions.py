@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -10,12 +10,11 @@ from uuid import UUID
 
 import msgspec
 
-from domain import calendar, facts, money, policies, refusals
-from projections import answers
+from domain import calendar, facts, money, refusals
+from projections import answers, sums
 from projections.views import Row, Views
 
 T = TypeVar("T")
-_TALLY = msgspec.json.Decoder(answers.Tally)
 _TRADE = msgspec.json.Decoder(answers.Trade)
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 
@@ -79,29 +78,49 @@ def decoded(body: bytes, kind: type[T]) -> T:
 
 
 def ordered(sort: str | None, known: Sequence[str], default: str, last: str = "id") -> str:
-    """An ORDER BY from `-a,b`; raises refusals.Invalid for an unknown field, listing the known."""
-    parts = []
+    """An ORDER BY from `-a,b`; raises refusals.Invalid for an unknown field, listing the known.
+
+    Equals follow in the direction of the last field, so that one index serves both directions.
+    """
+    parts, direction = [], "ASC"
     for term in (sort or default).split(","):
         field = term.strip().removeprefix("-")
         if field not in known:
             raise refusals.Invalid("sort", term, f"must be among {', '.join(known)}")
-        parts.append(f"{field} {'DESC' if term.strip().startswith('-') else 'ASC'}")
-    return ", ".join([*parts, last])
+        direction = "DESC" if term.strip().startswith("-") else "ASC"
+        parts.append(f"{field} {direction}")
+    return ", ".join([*parts, f"{last} {direction}"])
+
+
+class Indexes(msgspec.Struct, frozen=True):
+    """The indexes to find a page and to count all by (`INDEXED BY ...`), or SQLite's choice."""
+
+    page: str = ""
+    count: str = ""
 
 
 async def _page(
-    views: Views, table: str, where: Mapping[str, Any], part: Slice, order: str, columns: str
+    views: Views,
+    table: str,
+    where: Mapping[str, Any],
+    part: Slice,
+    order: str,
+    columns: str,
+    by: Indexes = Indexes(),  # noqa: B008  frozen
 ) -> tuple[list[Row], int]:
-    """Rows of one page, and the count of all; `where` maps conditions to their parameters."""
+    """Rows of one page, and the count of all; `where` maps conditions to their parameters.
+
+    The page is found by its ids, which takes indexes alone; only its own bodies are read.
+    """
     present = {condition: value for condition, value in where.items() if value is not None}
-    clause = " AND ".join(present) or "1"
-    values = list(present.values())
-    total = await views.rows(f"SELECT COUNT(*) FROM {table} WHERE {clause}", values)  # noqa: S608
-    found = await views.rows(
-        f"SELECT {columns} FROM {table} WHERE {clause} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608
+    clause, values = " AND ".join(present) or "1", list(present.values())
+    total = await views.rows(f"SELECT COUNT(*) FROM {table} {by.count} WHERE {clause}", values)  # noqa: S608
+    page = await views.rows(
+        f"SELECT {columns} FROM {table} WHERE id IN (SELECT id FROM {table} {by.page} "  # noqa: S608
+        f"WHERE {clause} ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}",
         [*values, part.page_size, part.offset],
     )
-    return found, int(total[0][0])
+    return page, int(total[0][0])
 
 
 async def portfolio(views: Views, portfolio_id: UUID) -> answers.Portfolio:
@@ -212,10 +231,54 @@ async def all_trades(views: Views, wanted: TradeFilter, part: Slice, now: dateti
         "expiration_date>=?": wanted.expiring_from and wanted.expiring_from.isoformat(),
         "expiration_date<=?": wanted.expiring_to and wanted.expiring_to.isoformat(),
     }
-    order = ordered(part.sort, TRADES_BY, "-opened_at")
+    sort = part.sort or "-opened_at"
+    order = ordered(sort, TRADES_BY, sort)
+    by = _indexes({each for each, value in where.items() if value is not None}, sort)
     columns = "body, outcome, expiration_date"
-    found, total = await _page(views, "trades", where, part, order, columns)
+    found, total = await _page(views, "trades", where, part, order, columns, by)
     return Found([_told(row, now) for row in found], total)
+
+
+def _indexes(conditions: set[str], sort: str) -> Indexes:
+    """The indexes to find trades by, which SQLite without statistics would have to guess.
+
+    That of a filter that leaves few trades; that of one that leaves many only where it leaves
+    them in the order asked for, or where they are only counted; else the one that holds all
+    columns but the body.
+    """
+    newest = sort.removeprefix("-") == "opened_at"
+    if not conditions:
+        return Indexes("INDEXED BY trades_by_time" if newest else "")
+    for condition, index in _FEW.items():
+        if condition in conditions:
+            return Indexes(f"INDEXED BY {index}", f"INDEXED BY {index}")
+    page = count = "INDEXED BY trades_whole"
+    for covered, index in _MANY.items():
+        if conditions <= covered:
+            count = f"INDEXED BY {index}"
+            page = count if newest and index not in _BY_THEIR_DATES else page
+            break
+    return Indexes(page, count)
+
+
+_FEW = {
+    "wheel_id=?": "trades_of_wheel",
+    "portfolio_id=?": "trades_of_portfolio",
+    "symbol=?": "trades_of_symbol",
+}
+_SIDES = frozenset({"direction=?", "outcome=?"})
+_OPENED = frozenset({"opened_at>=?", "opened_at<=?"})
+_ENDED = frozenset({"closed_at>=?", "closed_at<=?"})
+_EXPIRING = frozenset({"expiration_date>=?", "expiration_date<=?"})
+_MANY = {
+    _OPENED: "trades_by_time",
+    _OPENED | {"direction=?"}: "trades_by_direction",
+    _OPENED | _SIDES: "trades_by_outcome",
+    _ENDED | _SIDES: "trades_by_end",
+    _EXPIRING | _SIDES: "trades_by_expiration",
+}
+"""What indexes hold of what may be asked; the first that holds it all is the smallest."""
+_BY_THEIR_DATES = {"trades_by_end", "trades_by_expiration"}
 
 
 def _from(day: date | None) -> str | None:
@@ -254,7 +317,8 @@ async def trade(views: Views, trade_id: UUID, now: datetime) -> Any:
 async def open_trades(views: Views, wheel_id: UUID, now: datetime) -> list[Any]:
     """A wheel's open trades, the next to expire first."""
     found = await views.rows(
-        "SELECT body, outcome, expiration_date FROM trades WHERE wheel_id=? AND outcome='open' "
+        "SELECT body, outcome, expiration_date FROM trades INDEXED BY trades_of_wheel "
+        "WHERE wheel_id=? AND outcome='open' "
         "ORDER BY expiration_date, id",
         [wheel_id.hex],
     )
@@ -361,135 +425,26 @@ def _open_option(row: Row) -> OpenOption:
     )
 
 
-class Holding(msgspec.Struct, frozen=True):
-    """What a wheel owns and has counted, as its row says."""
+class Totals(msgspec.Struct, frozen=True):
+    """What some wheels come to; amounts in USD."""
 
-    wheel_id: UUID
-    symbol: str
-    is_active: bool
-    shares: int
-    basis: Decimal
-    tax_basis: Decimal
+    wheels: int
+    active: int
     open_trades: int
-    tally: answers.Tally
-    shown: answers.Wheel
+    capital_allocated: Decimal
+    collateral_in_use: Decimal
+    cash: Decimal
 
 
-async def holdings(
-    views: Views, *, wheel_id: UUID | None = None, portfolio_id: UUID | None = None
-) -> list[Holding]:
-    """The holdings of one wheel, of a portfolio, or of all."""
-    clause, values = "1", []
-    if wheel_id is not None:
-        clause, values = "id=?", [wheel_id.hex]
-    elif portfolio_id is not None:
-        clause, values = "portfolio_id=?", [portfolio_id.hex]
+async def totals(views: Views, scope: sums.Scope) -> Totals:
+    """What a wheel, a portfolio's wheels, a symbol's or all come to."""
+    where = {("id" if name == "wheel_id" else name): value for name, value in scope.where.items()}
     found = await views.rows(
-        "SELECT id, symbol, is_active, shares, basis, tax_basis, open_trades, tally, body "  # noqa: S608
-        f"FROM wheels WHERE {clause}",
-        values,
+        "SELECT COUNT(*), COALESCE(SUM(is_active), 0), COALESCE(SUM(open_trades), 0), "  # noqa: S608
+        "COALESCE(SUM(capital_allocated), 0), COALESCE(SUM(collateral_in_use), 0), "
+        "COALESCE(SUM(cash), 0) "
+        f"FROM wheels WHERE {' AND '.join(f'{column}=?' for column in where) or '1'}",
+        list(where.values()),
     )
-    return [
-        Holding(
-            UUID(row[0]),
-            row[1],
-            bool(row[2]),
-            row[3],
-            Decimal(row[4]),
-            Decimal(row[5]),
-            row[6],
-            _TALLY.decode(row[7]),
-            decoded(row[8], answers.Wheel),
-        )
-        for row in found
-    ]
-
-
-class Span(msgspec.Struct, frozen=True):
-    """A span of New York dates, both ends included; None is open."""
-
-    first: date | None = None
-    last: date | None = None
-
-
-async def income(
-    views: Views,
-    policy: policies.Policy,
-    span: Span,
-    *,
-    wheel_id: UUID | None = None,
-    portfolio_id: UUID | None = None,
-) -> dict[policies.Kind, Decimal]:
-    """The exact sum of a policy's amounts by kind."""
-    where = {
-        "wheel_id=?": wheel_id and wheel_id.hex,
-        "portfolio_id=?": portfolio_id and portfolio_id.hex,
-        "date>=?": span.first and span.first.isoformat(),
-        "date<=?": span.last and span.last.isoformat(),
-    }
-    present = {condition: value for condition, value in where.items() if value is not None}
-    found = await views.rows(
-        f"SELECT kind, amount FROM income WHERE {' AND '.join(['policy=?', *present])}",  # noqa: S608
-        [policy, *present.values()],
-    )
-    sums: dict[policies.Kind, Decimal] = {
-        "option": money.ZERO,
-        "stock": money.ZERO,
-        "dividend": money.ZERO,
-    }
-    for kind, amount in found:
-        sums[kind] += Decimal(amount)
-    return sums
-
-
-async def tally(
-    views: Views,
-    span: Span,
-    *,
-    wheel_id: UUID | None = None,
-    portfolio_id: UUID | None = None,
-) -> answers.Tally:
-    """The count of trades: opened in the span, ended in the span."""
-    if span == Span():
-        return added(
-            each.tally
-            for each in await holdings(views, wheel_id=wheel_id, portfolio_id=portfolio_id)
-        )
-    where = {
-        "wheel_id=?": wheel_id and wheel_id.hex,
-        "portfolio_id=?": portfolio_id and portfolio_id.hex,
-    }
-    present = {condition: value for condition, value in where.items() if value is not None}
-    first, last = _from(span.first) or "", _to(span.last) or "9999"
-    found = await views.rows(
-        "SELECT tally, opened_at, closed_at FROM trades WHERE "  # noqa: S608
-        f"{' AND '.join(['outcome<>?', *present])} "
-        "AND ((opened_at>=? AND opened_at<=?) OR (closed_at>=? AND closed_at<=?))",
-        ["voided", *present.values(), first, last, first, last],
-    )
-    return added(
-        _within(
-            _TALLY.decode(counted), first <= opened <= last, bool(ended) and first <= ended <= last
-        )
-        for counted, opened, ended in found
-    )
-
-
-def _within(whole: answers.Tally, opened: bool, ended: bool) -> answers.Tally:  # noqa: FBT001
-    """What of a trade falls into a span: its sale, its end, or both."""
-    if not opened:
-        none = money.ZERO
-        whole = msgspec.structs.replace(
-            whole, trades=0, puts=0, calls=0, gross=none, net=none, fees=none
-        )
-    if not ended:
-        whole = msgspec.structs.replace(whole, ended=0, wins=0, losses=0, assigned=0, called_away=0)
-    return whole
-
-
-def added(tallies: Iterable[answers.Tally]) -> answers.Tally:
-    """All together."""
-    total = answers.Tally()
-    for each in tallies:
-        total = total.plus(each)
-    return total
+    wheels, active, open_trades, *amounts = found[0]
+    return Totals(wheels, active, open_trades, *map(money.from_cents, amounts))

@@ -7,36 +7,39 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from domain import alert as alerts
-from domain import facts
+from domain import calendar, facts, money
 from domain import portfolio as portfolios
 from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story
-from projections import answers, books
+from projections import answers, books, daily, snapshots, tables
 
 Write = tuple[str, tuple[Any, ...]]
-_EXACT = msgspec.json.Encoder()
 _FIRST = datetime.min.replace(tzinfo=UTC)
 """Rows do not know the time: whether evidence is missing is told by whoever reads them."""
 
 
 def _upsert(table: str, columns: str) -> str:
-    marks = ",".join("?" * len(columns.split(",")))
-    return f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608
+    """Insert a row, or change it in its place."""
+    names, key = columns.split(","), tables.TABLES[table].split(", ")
+    marks = ",".join("?" * len(names))
+    changes = ",".join(f"{name}=excluded.{name}" for name in names if name not in key)
+    return (
+        f"INSERT INTO {table} ({columns}) VALUES ({marks}) "  # noqa: S608
+        f"ON CONFLICT ({','.join(key)}) DO UPDATE SET {changes}"
+    )
 
 
 _WHEEL = _upsert(
     "wheels",
     "id,portfolio_id,symbol,state,profile,is_active,shares,cash,capital_allocated,"
-    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,tally,body",
+    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,body",
 )
 _TRADE = _upsert(
     "trades",
     "id,wheel_id,portfolio_id,symbol,direction,outcome,strike,contracts,premium_per_share,"
-    "total_premium,net_premium,expiration_date,opened_at,closed_at,created_at,version,tally,body",
+    "total_premium,net_premium,expiration_date,opened_at,closed_at,created_at,version,body",
 )
 _LOT = _upsert("lots", "wheel_id,id,acquired_at,body")
 _CYCLE = _upsert("cycles", "wheel_id,number,body")
@@ -45,7 +48,8 @@ _OPEN = _upsert(
     "trade_id,wheel_id,portfolio_id,symbol,state,direction,strike,expiration_date,contracts,"
     "premium,position",
 )
-_INCOME = _upsert("income", "wheel_id,policy,date,kind,portfolio_id,amount")
+_UPSERT = {book: book.upsert() for book in daily.BOOKS}
+_DELETE = {book: book.delete() for book in daily.BOOKS}
 _PORTFOLIO = _upsert(
     "portfolios", "id,name,is_active,default_capital,created_at,updated_at,version,body"
 )
@@ -54,6 +58,7 @@ _ALERT = _upsert(
     "alerts",
     "id,portfolio_id,wheel_id,trade_id,symbol,rule,severity,status,raised_at,version,body",
 )
+_MARK = _upsert("marks", "wheel_id,at,version,day,portfolio_id,symbol,price,recorded_at,body")
 
 
 def text(instant: datetime) -> str:
@@ -72,7 +77,7 @@ def of_wheel(before: books.Books | None, after: books.Books, position: int) -> I
     yield from _open_options(old, story, position)
     yield from _lots(old.wheel, story)
     yield from _cycles(old.wheel, story)
-    yield from _income(before.income if before else {}, after)
+    yield from _daily(before.days if before else books.NOTHING, after)
 
 
 def _wheel(after: books.Books, position: int) -> Write:
@@ -87,17 +92,16 @@ def _wheel(after: books.Books, position: int) -> Write:
         state.profile,
         state.is_active,
         state.shares,
-        float(state.cash),
-        float(state.capital),
-        float(state.collateral_in_use),
-        str(state.basis),
-        str(state.tax_basis),
+        money.in_cents(state.cash),
+        money.in_cents(state.capital),
+        money.in_cents(state.collateral_in_use),
+        money.in_cents(state.basis),
+        money.in_cents(state.tax_basis),
         text(state.created_at),
         text(story.recorded_at),
         story.version,
         position,
         len(state.open_trades),
-        _EXACT.encode(after.tally),
         answers.ENCODER.encode(answers.wheel(story)),
     )
 
@@ -109,16 +113,16 @@ def _hex(identity: UUID | None) -> str:
 
 def _trades(old: Story, story: Story) -> Iterator[Write]:
     for trade in books.changed_trades(old, story):
-        yield _trade(story, trade, answers.tally(trade), voided=False)
+        yield _trade(story, trade, voided=False)
     gone = old.wheel.trades.keys() - story.wheel.trades.keys()
     new = (story.entries.get(each) for each in range(old.version + 1, story.version + 1))
     if gone or any(each.voided for each in new if each is not None):
         for trade_id, trade in story.voided_trades.items():
             if trade_id not in story.wheel.trades:
-                yield _trade(story, trade, answers.Tally(), voided=True)
+                yield _trade(story, trade, voided=True)
 
 
-def _trade(story: Story, trade: trades.Trade, tally: answers.Tally, *, voided: bool) -> Write:
+def _trade(story: Story, trade: trades.Trade, *, voided: bool) -> Write:
     shown = answers.trade(story, trade, _FIRST, voided=voided)
     return _TRADE, (
         trade.id.hex,
@@ -130,14 +134,13 @@ def _trade(story: Story, trade: trades.Trade, tally: answers.Tally, *, voided: b
         float(shown.strike),
         shown.contracts,
         float(shown.premium_per_share),
-        float(shown.total_premium),
-        float(shown.net_premium),
+        money.in_cents(shown.total_premium),
+        money.in_cents(shown.net_premium),
         shown.expiration_date.isoformat(),
         text(shown.opened_at),
         text(shown.closed_at) if shown.closed_at else None,
         text(shown.created_at),
         shown.version,
-        _EXACT.encode(tally),
         answers.ENCODER.encode(shown),
     )
 
@@ -186,21 +189,15 @@ def _cycles(old: wheels.Wheel, story: Story) -> Iterator[Write]:
         yield "DELETE FROM cycles WHERE wheel_id=? AND number=?", (story.wheel_id.hex, gone)
 
 
-def _income(old: books.Income, after: books.Books) -> Iterator[Write]:
-    story = after.story
-    wheel_id, portfolio_id = story.wheel_id.hex, _hex(story.wheel.portfolio_id)
-    for key, amount in after.income.items():
-        if old.get(key) != amount:
-            policy, day, kind = key
-            yield (
-                _INCOME,
-                (wheel_id, policy, day.isoformat(), kind, portfolio_id, f"{amount.normalize():f}"),
-            )
-    for policy, day, kind in old.keys() - after.income.keys():
-        yield (
-            "DELETE FROM income WHERE wheel_id=? AND policy=? AND date=? AND kind=?",
-            (wheel_id, policy, day.isoformat(), kind),
-        )
+def _daily(old: books.Days, after: books.Books) -> Iterator[Write]:
+    state = after.story.wheel
+    wheel_id, whose = after.story.wheel_id.hex, (_hex(state.portfolio_id), state.symbol)
+    for book, before, rows in zip(daily.BOOKS, old, after.days, strict=True):
+        for key, amounts in rows.items():
+            if before.get(key) != amounts:
+                yield _UPSERT[book], (wheel_id, *key, *whose, *amounts)
+        for key in before.keys() - rows.keys():
+            yield _DELETE[book], (wheel_id, *key)
 
 
 def of_portfolio(state: portfolios.Portfolio) -> Iterator[Write]:
@@ -215,7 +212,7 @@ def of_portfolio(state: portfolios.Portfolio) -> Iterator[Write]:
             state.id.hex,
             state.name,
             state.is_active,
-            float(state.default_capital),
+            money.in_cents(state.default_capital),
             text(state.created_at),
             text(state.updated_at),
             state.version,
@@ -253,12 +250,34 @@ def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
     )
 
 
+def of_mark(recorded: facts.Recorded) -> Iterator[Write]:
+    """A mark's row: each stands by itself, whatever comes after it."""
+    shown = snapshots.snapshot(recorded)
+    yield (
+        _MARK,
+        (
+            shown.wheel_id.hex,
+            text(shown.effective_at),
+            shown.version,
+            calendar.trading_day(shown.effective_at).isoformat(),
+            shown.portfolio_id.hex,
+            shown.symbol,
+            float(shown.price),
+            text(shown.recorded_at),
+            answers.ENCODER.encode(shown),
+        ),
+    )
+
+
 def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[Write]:
     """The rows of a short stream, from all of its facts."""
     if kind == "portfolio":
         yield from of_portfolio(portfolios.fold(stream_id, stream))
     elif kind == "alert":
         yield from of_alert(stream_id, alerts.fold(stream))
+    elif kind == "valuation":
+        for each in stream:
+            yield from of_mark(each)
     elif kind == "settings":
         for each in stream:
             yield from of_settings(each.fact)

@@ -1,7 +1,7 @@
-"""The views' tables. `body` is an answer's JSON, whole; the other columns find and sort it.
+"""The views' tables. `body` is an answer's JSON, whole; the other columns find, sort and add up.
 
-Figures in columns of type REAL serve sorting only; the exact ones are in the body, and in
-`income` and `tallies` as text.
+Amounts are whole cents, so that SQLite adds them exactly; prices, of type REAL, serve sorting
+only.
 """
 
 from __future__ import annotations
@@ -19,35 +19,55 @@ from uuid import uuid4
 import msgspec
 
 from domain import refusals
-from projections import answers
+from projections import answers, daily, snapshots
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS portfolios (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, is_active INTEGER NOT NULL,
-  default_capital REAL NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+  default_capital INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
   version INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS wheels (
   id TEXT PRIMARY KEY, portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, state TEXT NOT NULL,
-  profile TEXT NOT NULL, is_active INTEGER NOT NULL, shares INTEGER NOT NULL, cash REAL NOT NULL,
-  capital_allocated REAL NOT NULL, collateral_in_use REAL NOT NULL,
-  basis TEXT NOT NULL, tax_basis TEXT NOT NULL,
+  profile TEXT NOT NULL, is_active INTEGER NOT NULL, shares INTEGER NOT NULL, cash INTEGER NOT NULL,
+  capital_allocated INTEGER NOT NULL, collateral_in_use INTEGER NOT NULL,
+  basis INTEGER NOT NULL, tax_basis INTEGER NOT NULL,
   created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL,
-  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, tally BLOB NOT NULL, body BLOB NOT NULL
+  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS wheels_by_symbol ON wheels (symbol, id);
 CREATE INDEX IF NOT EXISTS wheels_of_portfolio ON wheels (portfolio_id, symbol);
 CREATE INDEX IF NOT EXISTS wheels_by_position ON wheels (position);
 CREATE TABLE IF NOT EXISTS trades (
   id TEXT PRIMARY KEY, wheel_id TEXT NOT NULL, portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL,
   direction TEXT NOT NULL, outcome TEXT NOT NULL, strike REAL NOT NULL, contracts INTEGER NOT NULL,
-  premium_per_share REAL NOT NULL, total_premium REAL NOT NULL, net_premium REAL NOT NULL,
+  premium_per_share REAL NOT NULL, total_premium INTEGER NOT NULL, net_premium INTEGER NOT NULL,
   expiration_date TEXT NOT NULL, opened_at TEXT NOT NULL, closed_at TEXT, created_at TEXT NOT NULL,
-  version INTEGER NOT NULL, tally BLOB NOT NULL, body BLOB NOT NULL
+  version INTEGER NOT NULL, body BLOB NOT NULL
 );
-CREATE INDEX IF NOT EXISTS trades_of_wheel ON trades (wheel_id, opened_at);
-CREATE INDEX IF NOT EXISTS trades_of_portfolio ON trades (portfolio_id, opened_at);
-CREATE INDEX IF NOT EXISTS trades_by_time ON trades (opened_at);
+CREATE INDEX IF NOT EXISTS trades_of_wheel ON trades (wheel_id, opened_at, id);
+CREATE INDEX IF NOT EXISTS trades_of_portfolio ON trades (portfolio_id, opened_at, id);
+CREATE INDEX IF NOT EXISTS trades_of_symbol ON trades (symbol, opened_at, id);
+CREATE INDEX IF NOT EXISTS trades_by_time ON trades (opened_at, id);
+CREATE INDEX IF NOT EXISTS trades_whole ON trades (
+  opened_at, id, direction, outcome, closed_at, expiration_date, symbol, strike, contracts,
+  premium_per_share, total_premium, net_premium, created_at
+);
+CREATE INDEX IF NOT EXISTS trades_by_outcome ON trades (outcome, opened_at, id, direction);
+CREATE INDEX IF NOT EXISTS trades_by_direction ON trades (direction, opened_at, id);
+CREATE INDEX IF NOT EXISTS trades_by_expiration ON trades (
+  expiration_date, id, direction, outcome
+);
+CREATE INDEX IF NOT EXISTS trades_by_end ON trades (
+  closed_at, id, outcome, net_premium, direction, symbol
+);
+CREATE INDEX IF NOT EXISTS trades_by_entry ON trades (created_at, id);
+CREATE INDEX IF NOT EXISTS trades_by_strike ON trades (strike, id);
+CREATE INDEX IF NOT EXISTS trades_by_contracts ON trades (contracts, id);
+CREATE INDEX IF NOT EXISTS trades_by_price ON trades (premium_per_share, id);
+CREATE INDEX IF NOT EXISTS trades_by_premium ON trades (total_premium, id);
+CREATE INDEX IF NOT EXISTS trades_by_result ON trades (net_premium, id);
 CREATE TABLE IF NOT EXISTS lots (
   wheel_id TEXT NOT NULL, id INTEGER NOT NULL, acquired_at TEXT NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (wheel_id, id)
@@ -64,21 +84,25 @@ CREATE TABLE IF NOT EXISTS open_options (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
 CREATE INDEX IF NOT EXISTS open_options_by_expiration ON open_options (expiration_date, trade_id);
-CREATE TABLE IF NOT EXISTS income (
-  wheel_id TEXT NOT NULL, policy TEXT NOT NULL, date TEXT NOT NULL, kind TEXT NOT NULL,
-  portfolio_id TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (wheel_id, policy, date, kind)
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS alerts (
   id TEXT PRIMARY KEY, portfolio_id TEXT NOT NULL, wheel_id TEXT NOT NULL, trade_id TEXT NOT NULL,
   symbol TEXT NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL,
   raised_at TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alerts_by_status ON alerts (status, raised_at);
+CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (raised_at, id);
+CREATE TABLE IF NOT EXISTS marks (
+  wheel_id TEXT NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL, day TEXT NOT NULL,
+  portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, price REAL NOT NULL, recorded_at TEXT NOT NULL,
+  body BLOB NOT NULL, PRIMARY KEY (wheel_id, at, version)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS marks_by_symbol ON marks (symbol, at);
 CREATE TABLE IF NOT EXISTS tracking (
   one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL
 );
 INSERT OR IGNORE INTO tracking VALUES (1, 0);
-"""
+""" + daily.schema()
+_MANY = 1_000
 TABLES = {
     "portfolios": "id",
     "settings": "key",
@@ -87,8 +111,10 @@ TABLES = {
     "lots": "wheel_id, id",
     "cycles": "wheel_id, number",
     "open_options": "trade_id",
-    "income": "wheel_id, policy, date, kind",
+    **{book.name: ", ".join(("wheel_id", *book.key)) for book in daily.BOOKS},
+    **{book.sums: ", ".join(("scope", *book.key)) for book in daily.BOOKS},
     "alerts": "id",
+    "marks": "wheel_id, at, version",
     "tracking": "one",
 }
 
@@ -106,10 +132,23 @@ def create(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
+@contextmanager
+def loading(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write much at once into empty views: indexes and sums are made over what is there then."""
+    kept = "SELECT type, name FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql NOTNULL"
+    for kind, name in connection.execute(kept).fetchall():
+        connection.execute(f"DROP {kind} {name}")
+    yield
+    for statement in daily.filling():
+        connection.execute(statement)
+    connection.executescript(SCHEMA)
+
+
 @cache
 def shape() -> int:
     """A number for the shape of tables and answers: views of another shape are made anew."""
-    answered = msgspec.json.encode(msgspec.json.schema_components(answers.VIEWED))
+    viewed = (*answers.VIEWED, snapshots.Snapshot)
+    answered = msgspec.json.encode(msgspec.json.schema_components(viewed))
     return zlib.crc32(SCHEMA.encode() + answered) & 0x7FFFFFFF
 
 
@@ -138,7 +177,8 @@ def current(link: Path) -> Path:
 def reading(link: Path) -> Iterator[sqlite3.Connection]:
     """One unchanging look at the views; raises refusals.Unavailable when there are none yet."""
     try:
-        with closing(sqlite3.connect(uri(link.resolve()), uri=True)) as connection:
+        opened = sqlite3.connect(uri(link.resolve()), uri=True, check_same_thread=False)
+        with closing(opened) as connection:
             connection.execute("BEGIN")
             yield connection
     except sqlite3.Error as error:
@@ -194,9 +234,10 @@ def dump(connection: sqlite3.Connection) -> Iterator[str]:
 
 
 def digest(connection: sqlite3.Connection) -> str:
-    """SHA-256 of the canonical dump."""
+    """SHA-256 of every row of every table, in one order."""
     sums = hashlib.sha256()
-    for line in dump(connection):
-        sums.update(line.encode())
-        sums.update(b"\n")
+    for table, key in TABLES.items():
+        found = connection.execute(f"SELECT * FROM {table} ORDER BY {key}")  # noqa: S608
+        while some := found.fetchmany(_MANY):
+            sums.update(msgspec.msgpack.encode((table, some)))
     return sums.hexdigest()

@@ -1,24 +1,21 @@
 """Where questions are put: to the live views, or to views of the past made for the purpose.
 
-The same SQL answers both. Past views are the same tables, projected in memory from the facts
-that were known then of what had happened by then.
+The same SQL answers both: views of the past are the same tables (see projections/past.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import UUID
 
 import aiosqlite
 
-from domain import facts, ports, refusals
-from projections import books, rows, tables
+from domain import refusals
+from projections import tables
 
 Row = Sequence[Any]
 POLL = 0.025
@@ -36,7 +33,7 @@ class Views(Protocol):
 class Live:
     """The live views: read-only connections that never wait for the projector."""
 
-    def __init__(self, link: Path, *, connections: int = 2) -> None:
+    def __init__(self, link: Path, *, connections: int = 6) -> None:
         self._link = link
         self._path: Path | None = None
         self._free: asyncio.Queue[aiosqlite.Connection | None] = asyncio.Queue()
@@ -53,11 +50,22 @@ class Live:
 
     async def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query; refusals.Unavailable while there are no views yet."""
-        try:
-            async with self._connection() as connection:
-                return list(await connection.execute_fetchall(statement, parameters))
-        except sqlite3.Error as error:
-            raise refusals.Unavailable(f"the views do not answer: {error}", part="views") from error
+        async with self._connection() as connection:
+            return await Look(connection).rows(statement, parameters)
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[Look]:
+        """One unchanging look: whatever is asked inside is answered from the same state.
+
+        Ask nothing else of the live views inside: there are only so many connections.
+        """
+        async with self._connection() as connection:
+            looked = Look(connection)
+            await looked.rows("BEGIN")
+            try:
+                yield looked
+            finally:
+                await connection.rollback()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -77,10 +85,13 @@ class Live:
             self._open.pop(held, None)
             await held.close()
         if not path.exists():
-            raise sqlite3.OperationalError("there are none yet")
+            raise _silent("there are none yet")
         if not await asyncio.to_thread(tables.fit, path):
             raise refusals.Unavailable("the views are being made", part="views")
-        opened = await aiosqlite.connect(tables.uri(path), uri=True)
+        try:
+            opened = await aiosqlite.connect(tables.uri(path), uri=True)
+        except sqlite3.Error as error:
+            raise _silent(error) from error
         self._open[opened] = path
         return opened
 
@@ -126,8 +137,26 @@ class Live:
         self._open.clear()
 
 
+class Look:
+    """The live views on one connection."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query; raises refusals.Unavailable when there is no answer."""
+        try:
+            return list(await self._connection.execute_fetchall(statement, parameters))
+        except sqlite3.Error as error:
+            raise _silent(error) from error
+
+
+def _silent(why: object) -> refusals.Unavailable:
+    return refusals.Unavailable(f"the views do not answer: {why}", part="views")
+
+
 class Past:
-    """Views of the past, in memory."""
+    """Views of the past, in memory or in a checkpoint."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -137,62 +166,17 @@ class Past:
         return await asyncio.to_thread(self._rows, statement, parameters)
 
     def _rows(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
-        return self._connection.execute(statement, parameters).fetchall()
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise refusals.Unavailable(f"the past does not answer: {error}", part="past") from error
 
 
 @asynccontextmanager
-async def past(
-    log: ports.Log,
-    as_of: datetime | None,
-    known_at: datetime | None,
-    streams: Iterable[UUID] | None,
-) -> AsyncIterator[Past]:
-    """The views as they were known at one instant, of what had happened by another.
-
-    `streams` names those that the question needs, None all of them.
-    """
-    connection = await asyncio.to_thread(_projected, log, as_of, known_at, streams)
+async def past(opened: Callable[[], sqlite3.Connection]) -> AsyncIterator[Past]:
+    """Views of the past, opened in a thread and closed when the block ends."""
+    connection = await asyncio.to_thread(opened)
     try:
         yield Past(connection)
     finally:
         await asyncio.to_thread(connection.close)
-
-
-def _projected(
-    log: ports.Log,
-    as_of: datetime | None,
-    known_at: datetime | None,
-    streams: Iterable[UUID] | None,
-) -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    connection.executescript(tables.SCHEMA)
-    found: Iterable[Sequence[facts.Recorded]] = (
-        log.by_stream(log.head())
-        if streams is None
-        else (log.stream(stream_id) for stream_id in streams)
-    )
-    connection.execute("BEGIN")
-    for stream in found:
-        for statement, parameters in _rows_then(stream, as_of, known_at):
-            connection.execute(statement, parameters)
-    connection.execute("COMMIT")
-    return connection
-
-
-def _by(recorded: facts.Recorded, as_of: datetime) -> bool:
-    """Whether it had happened; a portfolio was there before it was entered, like a wheel."""
-    return recorded.effective_at <= as_of or isinstance(recorded.fact, facts.PortfolioCreated)
-
-
-def _rows_then(
-    stream: Sequence[facts.Recorded], as_of: datetime | None, known_at: datetime | None
-) -> Iterable[rows.Write]:
-    known = [each for each in stream if known_at is None or each.recorded_at <= known_at]
-    if not known:
-        return ()
-    last = known[-1]
-    if last.kind == "wheel":
-        told = books.opened(last.stream_id, known, as_of=as_of)
-        return rows.of_wheel(None, told, last.position)
-    happened = [each for each in known if as_of is None or _by(each, as_of)]
-    return rows.of_small(last.kind, last.stream_id, happened) if happened else ()

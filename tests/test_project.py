@@ -15,7 +15,7 @@ VARIABLES = {settings.CONFIG_VARIABLE, *map(settings.variable, settings.keys())}
 
 
 @pytest.mark.parametrize(
-    "name", ["adapters", "api", "domain", "projections", "supervisor", "workers"]
+    "name", ["adapters", "api", "client", "domain", "projections", "supervisor", "workers"]
 )
 def test_our_plain_names_stay_ours(name: str) -> None:
     """A package that we install could bring one of the same name; schwab-py brings `tests`."""

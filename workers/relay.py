@@ -12,7 +12,7 @@ wiped or older stream lacks is sent again from the log: the log is the outbox.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, assert_never, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -125,7 +125,7 @@ async def _alerted(
 ) -> Place:
     sequence = await connected.publish(
         subjects.risk_alert(fact.severity, fact.symbol, fact.rule),
-        notice(recorded, fact),
+        subjects.alert_notice(recorded, fact),
         id=f"{_ALERT_ID}{recorded.position}",
         type="risk.alert",
         time=recorded.recorded_at,
@@ -150,6 +150,7 @@ def _event(recorded: facts.Recorded) -> bus.Message:
             command_id=recorded.command_id,
             external_id=recorded.external_id,
             fact=cast("subjects.AnyFact", recorded.fact),
+            request_id=recorded.request_id,
         ),
         id=str(recorded.position),
         type="ledger.event",
@@ -164,38 +165,3 @@ _ALERTS: Final = (
     facts.AlertAcknowledged,
     facts.AlertMuted,
 )
-
-
-def notice(recorded: facts.Recorded, fact: facts.AlertFact) -> subjects.AlertNotice:
-    """What a stranger is told of an alert."""
-    told = subjects.AlertNotice(
-        alert_id=recorded.stream_id,
-        status="raised",
-        severity=fact.severity,
-        symbol=fact.symbol,
-        rule=fact.rule,
-        portfolio_id=fact.portfolio_id,
-        wheel_id=fact.wheel_id,
-        trade_id=fact.trade_id,
-        position=recorded.position,
-        recorded_at=recorded.recorded_at,
-    )
-    match fact:
-        case facts.AlertRaised():
-            return replace(
-                told,
-                message=fact.message,
-                price=fact.price,
-                strike=fact.strike,
-                direction=fact.direction,
-                expiration_date=fact.expiration_date,
-            )
-        case facts.AlertCleared():
-            return replace(told, status="cleared", message=fact.reason, price=fact.price)
-        case facts.AlertAcknowledged():
-            return replace(told, status="acknowledged", message="somebody has seen it")
-        case facts.AlertMuted():
-            until = f"{fact.until:%Y-%m-%dT%H:%M:%SZ}"
-            return replace(told, status="muted", message=f"muted until {until}")
-        case _:
-            assert_never(fact)

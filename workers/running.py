@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Final
 
-from adapters import bus, clock, logs, nats_server, settings
+from adapters import bus, clock, configured, logs, nats_server, settings
 from domain import subjects
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Context:
 
 async def process(name: str, run: Run, environ: Mapping[str, str]) -> None:
     """Run a worker until it is asked to stop, or fails."""
-    config = settings.load(environ)
+    config = configured.load(environ)
     logs.configure(config, name)
     stop = asyncio.Event()
     with _stopped_by_signals(stop):

@@ -10,15 +10,7 @@ import msgspec
 
 from domain import facts, market
 from projections import answers
-
-
-class Moneyness(msgspec.Struct, frozen=True, kw_only=True):
-    """(price - strike) / strike in percent, for puts and calls alike."""
-
-    is_itm: bool
-    is_otm: bool
-    pct: Decimal
-    label: str
+from projections.snapshots import Moneyness
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime
 
 
-Value = str | float | bool | list[str] | None
+Value = str | int | float | bool | list[str] | None
 Source = Literal["default", "file", "ledger", "environment"]
 
 

@@ -69,6 +69,15 @@ async def test_sleeping_on_a_clock_that_stands_still_lasts_until_it_is_cancelled
         await asyncio.wait_for(clock.standing_at(OPENING).sleep(1), timeout=0.01)
 
 
+def test_the_market_time_is_reckoned_back_to_the_real_one() -> None:
+    real = datetime(2026, 1, 1, tzinfo=UTC)
+    fast = clock.Clock(Anchor(real=real, market=OPENING, speed=60))
+    assert fast.real_time(OPENING + timedelta(hours=1)) == real + timedelta(minutes=1)
+    assert fast.real_time(OPENING - timedelta(hours=1)) is None
+    assert clock.standing_at(OPENING).real_time(OPENING) is None
+    assert clock.SYSTEM.real_time(OPENING) == OPENING
+
+
 def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     def anchor(_: int) -> Anchor | None:
         return clock.open(market(tmp_path))._anchor

@@ -124,6 +124,15 @@ def test_a_tail_begins_where_the_chain_was(here: Settings, lines: list[bytes]) -
     assert msgspec.json.decode(begin)["hash"] == msgspec.json.decode(lines[4])["hash"]
 
 
+@pytest.mark.parametrize("after", [-1, 8])
+def test_a_tail_begins_within_the_ledger(after: int, here: Settings, lines: list[bytes]) -> None:
+    with (
+        closing(event_store.open_store(here)) as log,
+        pytest.raises(refusals.Invalid, match="must be from 0 to the head, 7"),
+    ):
+        list(ledger_file.written(log, after))
+
+
 def test_a_ledger_that_is_not_whole_is_not_exported_whole(
     here: Settings, lines: list[bytes]
 ) -> None:
@@ -191,6 +200,53 @@ def test_a_file_that_was_harmed_leaves_nothing_behind(
         ledger_file.begin_anew(file, there)
     assert str(refused.value).startswith(said)
     assert not there.data_dir.exists()
+
+
+def chained(rows: list[chain.Row]) -> bytes:
+    """A file of rows, with a chain that somebody computed for them."""
+    told: list[ledger_file.Line] = [ledger_file.Begin(1, 0, chain.GENESIS.hex())]
+    hash_ = chain.GENESIS
+    for row in rows:
+        hash_ = chain.link(hash_, row)
+        told.append(ledger_file._line(row, hash_))
+    told.append(ledger_file.End(len(rows), rows[-1].position, hash_.hex()))
+    return b"\n".join(map(msgspec.json.encode, told))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"position": 2**63}, "line 8: is no line of a ledger"),
+        ({"version": str(2**63)}, "line 8: is no line of a ledger"),
+        ({"version": "9"}, "line 8: version 9 comes where 5 belongs"),
+        ({"version": "4"}, "line 8: version 4 comes where 5 belongs"),
+        ({"stream": logs.ONE.hex.upper() + "A"}, "line 8: is no line of a ledger"),
+        ({"stream": str(logs.ONE)}, "line 8: is no line of a ledger"),
+    ],
+)
+def test_a_chain_that_somebody_computed_makes_no_ledger_of_what_is_none(
+    change: dict[str, str],
+    said: str,
+    lines: list[bytes],
+    here: Settings,
+    there: Settings,
+    file: Path,
+) -> None:
+    *rows, last = [row for row, _ in stored(here)]
+    file.write_bytes(chained([*rows, msgspec.structs.replace(last, **change)]))
+    with pytest.raises(ledger_file.Unfit) as refused:
+        ledger_file.begin_anew(file, there)
+    assert str(refused.value).startswith(said)
+
+
+def test_after_an_import_that_was_killed_it_is_imported_again(
+    lines: list[bytes], there: Settings, file: Path
+) -> None:
+    there.data_dir.mkdir()
+    (there.data_dir / "ledger.db.1.draft").write_bytes(b"half of a led")
+    file.write_bytes(b"".join(lines))
+    ledger_file.begin_anew(file, there)
+    assert [each.name for each in there.data_dir.iterdir()] == ["ledger.db"]
 
 
 def test_a_fact_that_this_version_does_not_know_is_named(there: Settings, file: Path) -> None:

@@ -191,6 +191,14 @@ def test_a_backup_made_by_sqlite_itself_is_verified_too(copy: Path) -> None:
     assert backup.read_bytes() == written
 
 
+def test_the_command_takes_a_checkpoint_only_if_it_is_one(copy: Path) -> None:
+    kept = noted(copy, 8)
+    assert said(str(copy), f"--passing=8:{kept.hash.upper()}").returncode == 0
+    for text in ("8", "x:y", "8:zz", f"8:{kept.hash[:-1]}"):
+        refused = said(str(copy), f"--passing={text}")
+        assert (refused.returncode, "argument --passing" in refused.stderr) == (2, True)
+
+
 def test_the_command_names_the_first_bad_position(copy: Path) -> None:
     harmed(copy, "DELETE FROM stored_events WHERE rowid IN (7, 9)")
     done = said(str(copy))
@@ -343,6 +351,27 @@ def test_a_ledger_cut_off_before_a_checkpoint_is_not_whole(copy: Path) -> None:
     )
     assert checked(copy).broken == chain.Broken(kept.position, "the row is missing")
     assert checked(copy, full=False).broken == chain.Broken(kept.position, "the row is missing")
+
+
+def test_a_checkpoint_of_what_never_was_is_not_gone_on_from(copy: Path) -> None:
+    noted(copy)
+    harmed(copy, "UPDATE checkpoints SET position=1000")
+    for full in (True, False):
+        found = checked(copy, full=full)
+        assert (found.since, found.checked, found.broken) == (
+            0,
+            COUNT,
+            chain.Broken(1000, "the row is missing"),
+        )
+
+
+def test_a_checkpoint_of_another_type_is_another_checkpoint(copy: Path) -> None:
+    noted(copy, 8)
+    harmed(copy, "UPDATE checkpoints SET hash='8'")
+    for full in (True, False):
+        broken = checked(copy, full=full).broken
+        assert broken is not None
+        assert broken.position == 8
 
 
 def test_the_command_notes_what_it_found_only_in_the_configured_ledger(

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from adapters import bus, clock, nats_server
-from adapters.settings import Settings
+from adapters.settings import Settings, given
 from api import __main__ as composition
 from api import serve
 from tests.api.client import Client
@@ -32,6 +33,9 @@ class Watch(clock.Clock):
 
     def now(self) -> datetime:
         return super().now() + self._ahead
+
+    def real_time(self, instant: datetime) -> datetime:
+        return instant - self._ahead
 
     def turn_to(self, instant: datetime) -> None:
         assert instant >= self.now()
@@ -65,15 +69,17 @@ class House:
             return False
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        async with composition.opened(self.settings) as application:
+        async with composition.opened(given(self.settings)) as application:
             await serve.serve(application, self.settings.api_host, self.settings.api_port, stop)
 
 
 @contextmanager
-def opened(data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None) -> Iterator[House]:
+def opened(
+    data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None, **chosen: Any
+) -> Iterator[House]:
     """A house with everything in it, as long as the block lasts."""
     settings = Settings(
-        data_dir=data_dir, api_port=free_port(), nats_port=free_port(), api_token=token
+        data_dir=data_dir, api_port=free_port(), nats_port=free_port(), api_token=token, **chosen
     )
     watch = Watch()
     patch.setattr(clock, "open", lambda _: watch)
@@ -84,15 +90,13 @@ def opened(data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None) 
         async with _joined(settings, watch) as connected:
             await projector.run(running.Context("projector", settings, watch, connected, stop, {}))
 
-    end_projecting = in_thread(project)
-    house = House(settings, watch)
-    house.open()
-    try:
+    with ExitStack() as ends:
+        ends.callback(server.stop)
+        ends.callback(in_thread(project))
+        house = House(settings, watch)
+        ends.callback(house.close)
+        house.open()
         yield house
-    finally:
-        house.close()
-        end_projecting()
-        server.stop()
 
 
 @asynccontextmanager

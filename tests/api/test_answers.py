@@ -346,7 +346,7 @@ def test_an_unknown_type_of_event_is_refused_with_those_that_are_known(client: C
 
 
 def test_the_ledger_is_what_was_recorded(client: Client) -> None:
-    verdict = client.get("/ledger/verify").data
+    verdict = client.get("/ledger/verify", full=True).data
     assert (verdict["ok"], verdict["first_bad_position"]) == (True, None)
     assert verdict["checked"] == verdict["head"] == client.head()
 

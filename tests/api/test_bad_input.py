@@ -354,6 +354,31 @@ def test_an_order_on_what_is_not_known_is_not_found(
     assert refuses(client, lambda: client.ask(method, asked, said), 404, "NOT_FOUND")
 
 
+def test_an_id_that_was_asked_for_as_something_else_is_still_not_found(
+    client: Client, desk: Desk
+) -> None:
+    unknown, wheel = uuid4(), desk.wheel()
+    assert client.put(f"/portfolios/{unknown}", {"name": "x"}).code == "NOT_FOUND"
+    assert client.put(f"/wheels/{unknown}", {"profile": "moderate"}).code == "NOT_FOUND"
+    assert client.put(f"/wheels/{desk.portfolio}", {"profile": "moderate"}).code == "NOT_FOUND"
+    assert client.post(f"/portfolios/{wheel}/wheels", {"symbol": "Y"}).code == "NOT_FOUND"
+
+
+def test_a_parameter_that_is_said_twice_is_not_taken_for_its_last_word(client: Client) -> None:
+    twice = client.get("/wheels?symbol=SPY&symbol=QQQ")
+    assert (twice.code, twice.error["details"]["field"]) == ("VALIDATION_ERROR", "symbol")
+    several = "&".join(f"portfolio_id={uuid4()}" for _ in range(2))
+    assert client.get(f"/performance/compare?{several}").code == "NOT_FOUND"
+
+
+def test_what_knows_no_parameters_says_so(client: Client) -> None:
+    assert client.get("/config?as_of=2026-01-02").error["message"] == "as_of is not known here"
+
+
+def test_a_parameter_that_is_null_is_not_taken_for_one_left_out(client: Client) -> None:
+    assert client.get("/alerts", wheel_id="null").error["details"]["field"] == "wheel_id"
+
+
 @pytest.mark.parametrize("key", [b"a\rX-Evil: 1", b"a\x00b", b"a\nX-Evil: 1\r\nIf-Match: x"])
 def test_a_header_that_breaks_out_of_its_line_is_no_order(
     house: House, client: Client, desk: Desk, key: bytes

@@ -1,7 +1,8 @@
 """What was held then, and what was believed then: the two clocks of a question."""
 
 import random
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from adapters import event_store
-from projections import rebuild, tables
+from api import archive
+from projections import past, rebuild, tables
 from tests.api.client import Client, Desk
 from tests.api.house import House
 from tests.api.waiting import until
@@ -192,25 +194,88 @@ class Life:
         yield f"/wheels/{self.wheel}/trades", {"page_size": "500"}
         yield f"/wheels/{self.wheel}/lots", {}
         yield f"/wheels/{self.wheel}/cycles", {}
+        yield f"/wheels/{self.wheel}/position", {}
+        yield f"/wheels/{self.wheel}/risk", {}
         for policy in ("cash", "close", "us_tax"):
             yield f"/wheels/{self.wheel}/performance", {"policy": policy}
         yield f"/portfolios/{self.desk.portfolio}", {}
         yield f"/portfolios/{self.desk.portfolio}/summary", {}
+        yield f"/portfolios/{self.desk.portfolio}/wheels", {}
+        yield f"/portfolios/{self.desk.portfolio}/positions", {}
         yield f"/portfolios/{self.desk.portfolio}/performance", {}
+
+    def questions_about_all(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """What is asked about all portfolios."""
+        yield "/portfolios", {"page_size": "500"}
+        yield "/portfolios/default", {}
+        yield "/wheels", {"page_size": "500"}
+        yield "/trades", {"page_size": "500", "sort": "-net_premium"}
+        yield "/positions/open", {"page_size": "500"}
+        yield "/alerts", {"page_size": "500"}
+        yield "/performance/aggregate", {"policy": "close"}
+        yield "/performance/timeline", {"interval": "month"}
+
+
+class Told:
+    """What was answered, to be asked again."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._answers: list[tuple[str, dict[str, str], str, Any]] = []
+
+    def ask(self, questions: Iterable[tuple[str, dict[str, str]]]) -> None:
+        for path, query in questions:
+            answered = self._client.get(path, **query)
+            self._answers.append((path, query, answered.body["timestamp"], timeless(answered.data)))
+
+    def ask_again(self) -> None:
+        for path, query, then, data in self._answers:
+            again = self._client.get(path, as_of=then, known_at=then, **query)
+            assert timeless(again.data) == data, (path, query, then)
+
+
+def timeless(data: Any) -> Any:
+    """Without the times at which positions were looked at."""
+    if isinstance(data, list):
+        return [timeless(each) for each in data]
+    if isinstance(data, dict):
+        return {name: timeless(each) for name, each in data.items() if name != "last_updated"}
+    return data
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_past_is_told_as_it_was_told_then(desk: Desk, seed: int) -> None:
-    life, told = Life(desk, seed), []
+    life, told = Life(desk, seed), Told(desk.client)
     for _ in range(STEPS):
         life.step()
-        for path, query in life.questions():
-            answered = life.client.get(path, **query)
-            told.append((path, query, answered.body["timestamp"], answered.data))
+        told.ask(life.questions())
     assert life.recorded > STEPS / 3
-    for path, query, then, data in told:
-        again = life.client.get(path, as_of=then, known_at=then, **query)
-        assert again.data == data, (path, query, then)
+    told.ask_again()
+
+
+def test_the_past_of_everything_is_told_as_it_was_told_then(desk: Desk) -> None:
+    life, told = Life(desk, 7), Told(desk.client)
+    for _ in range(STEPS):
+        life.step()
+        told.ask(life.questions_about_all())
+    assert life.recorded > STEPS / 3
+    told.ask_again()
+
+
+def test_large_questions_are_answered_from_checkpoints(
+    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "FEW", 0)
+    monkeypatch.setattr(archive, "NEAR", 2)
+    life, told = Life(desk, 8), Told(desk.client)
+    for _ in range(STEPS):
+        life.step()
+    told.ask([*life.questions_about_all(), *life.questions()][:4])
+    for _ in range(3):
+        life.step()
+    told.ask_again()
+    told.ask_again()
+    assert list((house.settings.data_dir / "past").glob("*.past"))
 
 
 @pytest.mark.parametrize("seed", range(3, 6))
@@ -224,6 +289,34 @@ def test_a_life_makes_views_that_a_rebuild_makes_again(
         rebuilt = rebuild.rebuild(log, tmp_path / "views.db")
     live = until(lambda: digest(house.settings.views_path, rebuilt.position))
     assert live == rebuilt.after
+
+
+@pytest.mark.parametrize("few", [0, 1], ids=["from the log", "from the live views"])
+def test_a_checkpoint_of_a_life_is_its_replay(
+    desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(past, "FEW", few)
+    monkeypatch.setattr(past, "MOST_FILES", 50)
+    life, instants = Life(desk, 9), list[datetime]()
+    for n in range(STEPS):
+        life.step()
+        if n % 8 == 0:
+            instants.append(house.watch.now())
+    views = house.settings.views_path
+    with closing(event_store.open_store(house.settings)) as log:
+        for at in instants:
+            for when in (past.When(at, None), past.When(None, at), past.When(at, at)):
+                past.bring(log, views, when)
+                with (
+                    closing(past.opened(past.place(views, when))) as kept,
+                    closing(past.replayed(log, when, None)) as replayed,
+                ):
+                    assert told(kept) == told(replayed), when
+
+
+def told(connection: sqlite3.Connection) -> list[str]:
+    """The rows of all tables but the projector's own."""
+    return [each for each in tables.dump(connection) if not each.startswith("tracking")]
 
 
 def digest(views: Path, position: int) -> str | None:

@@ -88,3 +88,9 @@ def test_a_file_that_is_none_of_the_pages_is_unknown(client: Client) -> None:
 def test_an_order_from_the_page_is_taken(house: houses.House, client: Client) -> None:
     headers = {"Origin": house.url}
     assert client.post("/portfolios", {"name": "tried out"}, headers=headers).status == 201
+
+
+@pytest.mark.parametrize("path", ["/schema", "/schema/", "/schema/swagger", "/schema/openapi.yaml"])
+def test_beside_the_document_there_are_no_pages_of_the_framework(client: Client, path: str) -> None:
+    answered = client.http.get(path)
+    assert (answered.status_code, answered.json()["error"]["code"]) == (404, "NOT_FOUND")

@@ -152,6 +152,13 @@ def test_a_checkpoint_kept_elsewhere_is_checked_from_the_first_event(
     assert (other["ok"], other["first_bad_position"]) == (False, kept["head"])
 
 
+def test_a_hash_is_what_was_written_down(client: Client, desk: Desk) -> None:
+    desk.wheel()
+    kept = client.get("/ledger/verify").data
+    copied = f" {kept['head_hash'].upper()}\n"
+    assert client.get("/ledger/verify", position=kept["head"], hash=copied).data["ok"]
+
+
 def test_what_is_missing_since_a_checkpoint_is_missed(client: Client, desk: Desk) -> None:
     beyond = client.head() + 10
     missed = client.get("/ledger/verify", position=beyond, hash="ab" * 32).data

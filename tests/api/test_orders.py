@@ -9,6 +9,7 @@ import pytest
 
 from tests.api.client import ENCODER, Client, Desk
 from tests.api.house import House
+from tests.api.watch import Watch
 
 D = Decimal
 KINDS = [
@@ -30,6 +31,8 @@ KINDS = [
     "shares",
     "dividend",
     "split",
+    "mark",
+    "void_fact",
 ]
 
 
@@ -181,6 +184,8 @@ def orders(desk: Desk) -> dict[str, tuple[str, str, Any]]:
             {"amount_per_share": 1, "ex_date": "2026-02-02"},
         ),
         "split": ("POST", f"/wheels/{wheel}/splits", {"numerator": 2, "denominator": 1}),
+        "mark": ("POST", f"/wheels/{wheel}/snapshots", {"price": 12}),
+        "void_fact": ("POST", f"/wheels/{wheel}/events/2/void", {"reason": "never"}),
     }
 
 
@@ -204,6 +209,14 @@ def test_a_dry_run_refuses_what_would_be_refused(client: Client, desk: Desk) -> 
     assert (refused.status, refused.code) == (409, "INVALID_STATE")
 
 
+def test_every_command_may_be_rehearsed_repeated_and_meant_for_a_version(client: Client) -> None:
+    paths = client.get("/schema/openapi.json").body["paths"]
+    for path, item in paths.items():
+        for method in {"post", "put", "delete"} & item.keys():
+            names = {each["name"] for each in item[method].get("parameters", [])}
+            assert {"dry_run", "Idempotency-Key", "If-Match"} <= names, (method, path)
+
+
 def test_where_an_order_came_from_is_kept(client: Client, desk: Desk) -> None:
     wheel = desk.wheel()
     said = {"source": "broker:schwab", "external_id": "42/1", "notes": "by phone"}
@@ -214,3 +227,17 @@ def test_where_an_order_came_from_is_kept(client: Client, desk: Desk) -> None:
         "2026-01-05T21:00:00Z",
         True,
     )
+
+
+def test_what_others_recorded_meanwhile_is_looked_at_before_refusing(
+    client: Client, desk: Desk, house: House
+) -> None:
+    trade = client.get(f"/trades/{desk.sell(desk.wheel())}").data
+    watch = Watch(house, trade)
+    watch.says(watch.raising())
+    path = f"/alerts/{watch.alert}/acknowledge"
+    assert client.post(path).status == 200
+    watch.says(watch.clearing())
+    assert client.post(path).status == 409
+    watch.says(watch.raising())
+    assert client.post(path).data["version"] == 5

@@ -34,6 +34,20 @@ def test_a_correction_counts_from_the_first_day_on(client: Client, desk: Desk) -
     assert client.get(f"/wheels/{wheel}", as_of="2026-01-06").data["cash"] == D("20159.35")
 
 
+def test_corrected_fees_are_whole_cents_as_those_recorded_are(client: Client, desk: Desk) -> None:
+    wheel = desk.wheel()
+    trade = desk.sell(wheel)
+    said = {"fees": D("1.005"), "reason": "the statement says so"}
+    assert client.put(f"/trades/{trade}", said).data["fees"] == D("1.01")
+    assert client.get(f"/wheels/{wheel}").data["cash"] == D("20148.99")
+
+
+def test_a_figure_with_many_zeros_is_that_figure(client: Client, desk: Desk) -> None:
+    trade = desk.sell(desk.wheel(), premium_per_share=D(f"1.5{'0' * 40}"))
+    closed = client.post(f"/trades/{trade}/close", {"price_per_share": D("0E-100000")}).data
+    assert (closed["total_premium"], closed["close_price"]) == (150, 0)
+
+
 def test_a_correction_that_a_later_fact_cannot_bear_names_it(client: Client, desk: Desk) -> None:
     wheel = desk.wheel()
     put = desk.sell(wheel, contracts=2)
@@ -87,6 +101,67 @@ def test_a_trades_history_tells_all_that_was_ever_recorded(client: Client, desk:
     told = [each["name"] for each in client.get(f"/trades/{trade}/history").data]
     assert told[:3] == ["OptionSold", "FactCorrected", "OptionBoughtBack"]
     assert set(told[3:]) == {"FactVoided"}
+
+
+def test_a_history_tells_the_trade_as_it_was_believed(client: Client, desk: Desk) -> None:
+    trade = desk.sell(desk.wheel())
+    said = {"strike": 90, "reason": "typing error", "external_id": "row 7"}
+    client.put(f"/trades/{trade}", said)
+    sold, corrected = client.get(f"/trades/{trade}/history").data
+    assert (sold["after"]["strike"], corrected["after"]["strike"]) == (100, 90)
+    assert corrected["changes"] == [{"field": "strike", "from": 100, "to": 90}]
+    assert (corrected["reason"], corrected["external_id"], corrected["amends"]) == (
+        "typing error",
+        "row 7",
+        sold["version"],
+    )
+    assert corrected["after"] == client.get(f"/trades/{trade}").data
+    assert corrected["position"] > sold["position"]
+
+
+def test_a_history_is_turned_back_by_both_clocks(client: Client, desk: Desk) -> None:
+    trade = desk.sell(desk.wheel())
+    desk.act(trade, "close", price_per_share=1, effective_at="2026-01-20")
+    path = f"/trades/{trade}/history"
+    assert [each["name"] for each in client.get(path, as_of="2026-01-10").data] == ["OptionSold"]
+    assert client.get(path, as_of="2026-01-04").status == 404
+    assert client.get(path, known_at="2026-01-10").status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "known"),
+    [
+        ("/trades", {"outcome": "foo"}, "expired_worthless"),
+        ("/trades", {"direction": "up"}, "put, call"),
+        ("/wheels", {"state": "bar"}, "cash_put_open"),
+        ("/wheels", {"profile": "reckless"}, "defensive"),
+        ("/wheels", {"is_active": "maybe"}, ""),
+        ("/trades", {"sort": "strike,colour"}, "opened_at"),
+        ("/wheels", {"sort": "-symbol,colour"}, "created_at"),
+        ("/positions/open", {"risk_level": "NONE"}, "MEDIUM"),
+        ("/alerts", {"status": "old"}, "cleared"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_names_what_can(
+    client: Client, path: str, query: dict[str, str], known: str
+) -> None:
+    refused = client.get(path, **query)
+    assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")
+    assert refused.error["details"]["field"] == next(iter(query))
+    assert known in refused.error["details"]["constraint"]
+
+
+def test_lists_are_sorted_by_several_fields(client: Client, desk: Desk) -> None:
+    wheel = desk.wheel(capital_allocated=90_000)
+    for strike, contracts in ((90, 1), (100, 2), (90, 3), (100, 1)):
+        desk.sell(wheel, strike=strike, contracts=contracts)
+    found = client.get(f"/wheels/{wheel}/trades", sort="-strike,contracts", direction="put").data
+    assert [(each["strike"], each["contracts"]) for each in found] == [
+        (100, 1),
+        (100, 2),
+        (90, 1),
+        (90, 3),
+    ]
 
 
 def test_a_roll_links_the_old_trade_and_the_new(client: Client, desk: Desk) -> None:
@@ -223,6 +298,20 @@ def test_there_is_one_default_portfolio_and_it_can_be_chosen(client: Client, des
     assert client.get("/portfolios/default").data["id"] == desk.portfolio
     everyone = client.get("/portfolios", page_size=500).data
     assert [each["id"] for each in everyone if each["is_default"]] == [desk.portfolio]
+
+
+def test_the_choice_of_a_default_has_a_version_of_its_own(client: Client, desk: Desk) -> None:
+    client.put(f"/portfolios/{desk.portfolio}", {"description": "of another version"})
+    client.put("/portfolios/default", {"portfolio_id": desk.portfolio})
+    seen = {"If-Match": client.get("/portfolios/default").headers["etag"]}
+    client.put("/config", {"changes": {"fee_per_contract": 0.51}})
+    client.put("/config", {"changes": {"fee_per_contract": None}})
+    other = {"portfolio_id": Desk(client).portfolio}
+    chosen = client.put("/portfolios/default", other, headers=seen)
+    assert chosen.status == 200
+    assert client.get("/portfolios/default").headers["etag"] == chosen.headers["etag"]
+    again = client.put("/portfolios/default", {"portfolio_id": desk.portfolio}, headers=seen)
+    assert (again.status, again.code) == (409, "CONFLICT")
 
 
 def test_a_portfolio_is_changed_put_away_and_brought_back(client: Client, desk: Desk) -> None:

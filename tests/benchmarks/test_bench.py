@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -23,6 +24,7 @@ from benchmarks import (
     commands,
     echo,
     figures,
+    large,
     positions,
     replay,
     risk,
@@ -101,6 +103,20 @@ def test_the_big_ledger_holds_every_way_in_which_a_trade_ends() -> None:
 
 def test_the_same_seed_gives_the_same_ledger() -> None:
     assert list(big_ledger.history(500, seed=3)) == list(big_ledger.history(500, seed=3))
+
+
+def test_a_ledger_of_these_weeks_ends_before_today() -> None:
+    today = date(2026, 3, 4)
+    last = max(each.effective_at for each in big_ledger.history(2_000, 1, big_ledger.lately(today)))
+    assert today - timedelta(days=30) < last.date() < today
+
+
+def test_questions_are_put_to_a_ledger_with_its_views(tmp_path: Path) -> None:
+    about = large.written(tmp_path, 400)
+    assert about.trades > 100
+    asked = large.questions(about, date(2026, 3, 4))
+    assert f"trades?portfolio_id={about.portfolio_id}" in asked.values()
+    assert len(about.traded) == positions.WHEELS_TO_TRADE
 
 
 def test_a_ledger_is_as_long_as_was_asked_and_verifies(tmp_path: Path) -> None:

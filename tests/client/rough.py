@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import httpx
 
-Mishap = Literal["lost before", "lost after", "busy", "slow down", "a proxy's page", "never"]
+Mishap = Literal[
+    "lost before", "lost after", "spoilt", "busy", "slow down", "a proxy's page", "never"
+]
 
 
 class Road:
@@ -56,6 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "lost after":
                 self._passed(body)
                 self._lost()
+            case "spoilt":
+                self._passed(body)
+                self._answer(200, {"Content-Encoding": "gzip"}, b"no gzip")
             case "busy":
                 self._answer(503, {"Retry-After": "0"}, b"")
             case "slow down":

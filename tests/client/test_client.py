@@ -65,6 +65,20 @@ def test_an_order_is_its_struct_or_its_fields(client: Client, wheel: answers.Whe
         client.sell_option(order=order)
 
 
+def test_what_an_order_leaves_out_stays(client: Client, wheel: answers.Wheel) -> None:
+    sold = client.sell_option(wheel.id, **PUT).data
+    noted = client.correct_trade(sold.id, order=commands.CorrectTrade(notes="earnings week")).data
+    assert (noted.notes, noted.strike) == ("earnings week", 95)
+    order = commands.ChangePortfolio(description="of puts")
+    changed = client.change_portfolio(wheel.portfolio_id, order=order, dry_run=True).data
+    assert (changed.name, changed.description) == ("Income", "of puts")
+
+
+def test_a_key_that_is_none_is_not_replaced(client: Client, wheel: answers.Wheel) -> None:
+    with pytest.raises(errors.Invalid, match="Idempotency-Key"):
+        client.sell_option(wheel.id, idempotency_key="", **PUT)
+
+
 def test_what_became_of_a_command_is_told(client: Client, wheel: answers.Wheel) -> None:
     done = client.sell_option(wheel.id, idempotency_key="once", **PUT)
     again = client.sell_option(wheel.id, idempotency_key="once", **PUT)
@@ -156,6 +170,8 @@ def test_the_ledger_is_verified_and_exported(client: Client, wheel: answers.Whee
 def test_the_service_is_asked_about_itself(client: Client) -> None:
     assert "event_store" in client.health().parts
     assert client.info().ledger_head >= 0
+    ports = [each.value for each in client.config().settings if each.key == "api_port"]
+    assert isinstance(ports[0], int)
     assert "wheelwright_" in client.metrics()
 
 

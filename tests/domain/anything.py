@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+import msgspec
 from hypothesis import strategies as st
 
 from domain import facts
 
+T = typing.TypeVar("T", bound=msgspec.Struct)
 SOME_TRADES = [UUID(int=each) for each in (1, 2, 3)]
 AMOUNTS = st.decimals(0, 10**12 - 1, places=6) | st.decimals(0, 500, places=2)
 INSTANTS = st.datetimes(
@@ -39,14 +41,22 @@ def _of(annotation: Any) -> st.SearchStrategy[Any]:
     if origin is dict:
         key, value = arguments
         return st.dictionaries(_of(key), _of(value), max_size=3)
+    if origin is tuple:
+        return st.lists(_of(arguments[0]), max_size=2).map(tuple)
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return _struct(annotation)
     if origin in (typing.Union, types.UnionType):
         return st.one_of(*map(_of, arguments))
     raise TypeError(annotation)
 
 
+def _struct(kind: type[T]) -> st.SearchStrategy[T]:
+    return st.builds(kind, **{field: _of(hint) for field, hint in get_type_hints(kind).items()})
+
+
 def fact(kind: type[facts.Fact]) -> st.SearchStrategy[facts.Fact]:
     """Any fact of one kind."""
-    return st.builds(kind, **{field: _of(hint) for field, hint in get_type_hints(kind).items()})
+    return _struct(kind)
 
 
 def recorded(kinds: typing.Iterable[type[facts.Fact]]) -> st.SearchStrategy[facts.Recorded]:
@@ -62,6 +72,7 @@ def recorded(kinds: typing.Iterable[type[facts.Fact]]) -> st.SearchStrategy[fact
         st.uuids(),
         st.none() | st.text(max_size=3),
         st.one_of(*map(fact, kinds)),
+        st.none() | st.text(max_size=8),
         st.none() | st.text(max_size=8),
     )
 

@@ -506,8 +506,16 @@ class Lifecycle(RuleBasedStateMachine):
             assert trade.open_contracts or trade.net_premium == parts - trade.buyback_cost
             assert cost == trade.buyback_cost
         for policy in policies.POLICIES:
-            booked = [value for key, value in self.books.income.items() if key[0] == policy]
-            assert sum(booked, money.ZERO) == policies.total(self.desk.income(policy))
+            income = self.books.days.income.items()
+            booked = sum(sum(amounts) for key, amounts in income if key[0] == policy)
+            assert money.from_cents(booked) == policies.total(self.desk.income(policy))
+
+    @invariant()
+    def the_days_of_capital_lead_to_what_is_tied_up_now(self) -> None:
+        state, days = self.desk.wheel, self.books.days.capital.values()
+        assert money.from_cents(sum(came for came, _ in days)) == state.capital + state.in_kind
+        tied = money.from_cents(sum(change for _, change in days))
+        assert tied == state.collateral_in_use + state.basis
 
     @invariant()
     def what_was_kept_fact_by_fact_is_what_is_told_anew(self) -> None:

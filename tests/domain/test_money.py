@@ -26,6 +26,9 @@ def test_a_figure_of_twelve_and_six_digits_may_enter(text: str) -> None:
         ("1234567890123", "must have at most 12 digits before and 6 after the point"),
         ("1e-7", "must have at most 12 digits before and 6 after the point"),
         ("1e-400", "must have at most 12 digits before and 6 after the point"),
+        ("1e724924257732501", "must have at most 12 digits before and 6 after the point"),
+        ("1e-724924257732501", "must have at most 12 digits before and 6 after the point"),
+        (f"1.{'0' * 40}1", "must have at most 12 digits before and 6 after the point"),
         ("0", "must be greater than 0"),
         ("-1", "must be greater than 0"),
     ],
@@ -34,6 +37,22 @@ def test_any_other_is_refused_with_what_was_expected(text: str, said: str) -> No
     with pytest.raises(refusals.Invalid) as refused:
         money.entered("price", Decimal(text))
     assert refused.value.details["constraint"] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f"1.5{'0' * 40}", "1.500000"),
+        (f"0.00{'0' * 400}", "0.000000"),
+        ("0E-99999999", "0.000000"),
+        ("1.50", "1.50"),
+        ("1E+3", "1E+3"),
+    ],
+)
+def test_a_figure_is_kept_as_it_came_but_for_zeros_behind_the_sixth_digit(
+    text: str, kept: str
+) -> None:
+    assert str(money.entered("fees", Decimal(text), least=money.ZERO)) == kept
 
 
 def test_a_figure_that_may_be_nothing_may_be_nothing() -> None:

@@ -1,12 +1,13 @@
 """A ledger with some life in it: what the tests of the read side have in common."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import UUID
 
 from adapters import event_store
 from domain import commands, facts, portfolio, ports
-from projections import tables
+from projections import rebuild, tables, views
 from tests.domain.desk import MONDAY, PORTFOLIO, Desk, usd
 
 
@@ -71,3 +72,11 @@ def dump(link: Path) -> list[str]:
     """The views as they are."""
     with closing(tables.create(tables.current(link))) as connection:
         return list(tables.dump(connection))
+
+
+@contextmanager
+def projected(log: ports.Log) -> Iterator[views.Past]:
+    """Views of all that has been recorded, to put questions to."""
+    with closing(tables.create(":memory:")) as connection:
+        rebuild.project(log, connection, log.head())
+        yield views.Past(connection)

@@ -1,6 +1,6 @@
 """The read side's questions: pages, filters, counts, sums."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,14 +9,14 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain import policies, refusals
+from domain import refusals
 from projections import answers, questions, views
-from projections.questions import OpenFilter, Slice, Span, TradeFilter, WheelFilter
+from projections.questions import OpenFilter, Slice, TradeFilter, WheelFilter
+from projections.sums import Scope
 from tests.domain.desk import PORTFOLIO, Desk, Memory, usd
 from tests.projections import ledger
 
 ALL = Slice()
-JANUARY = Span(date(2026, 1, 1), date(2026, 1, 31))
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def desk(log: Memory) -> Desk:
 
 
 @pytest.fixture
-async def asked(log: Memory, desk: Desk) -> AsyncIterator[views.Views]:
-    async with views.past(log, None, None, None) as opened:
+def asked(log: Memory, desk: Desk) -> Iterator[views.Views]:
+    with ledger.projected(log) as opened:
         yield opened
 
 
@@ -104,39 +104,49 @@ async def test_past_its_expiration_a_trade_lacks_evidence(asked: views.Views, de
     assert lacking == [[False, False, False], [True, True, False]]
 
 
-@pytest.mark.parametrize("policy", policies.POLICIES)
-async def test_months_of_income_sum_to_the_whole(
-    asked: views.Views, desk: Desk, policy: policies.Policy
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        TradeFilter(outcome="open"),
+        TradeFilter(direction="put", closed_to=date(2026, 1, 31)),
+        TradeFilter(symbol="XYZ", expiring_from=date(2026, 1, 1)),
+        TradeFilter(),
+    ],
+)
+@pytest.mark.parametrize("sort", questions.TRADES_BY)
+async def test_a_list_backwards_is_the_list_from_its_end(
+    asked: views.Views, desk: Desk, wanted: TradeFilter, sort: str
 ) -> None:
-    whole = await questions.income(asked, policy, Span(), wheel_id=desk.wheel_id)
-    january = await questions.income(asked, policy, JANUARY, wheel_id=desk.wheel_id)
-    later = Span(date(2026, 2, 1))
-    rest = await questions.income(asked, policy, later, wheel_id=desk.wheel_id)
-    assert {kind: january[kind] + rest[kind] for kind in whole} == whole
-    assert sum(whole.values()) == policies.total(desk.income(policy))
+    there, back = [
+        await questions.all_trades(asked, wanted, Slice(sort=each), desk.now)
+        for each in (sort, f"-{sort}")
+    ]
+    assert there.items == back.items[::-1]
+    assert len(there.items) == there.total
 
 
-async def test_a_portfolios_income_is_its_wheels(asked: views.Views) -> None:
-    wheels = await questions.wheels_of(asked, PORTFOLIO)
-    sums: dict[str, Decimal] = dict.fromkeys(("option", "stock", "dividend"), usd(0))
-    for wheel_id in wheels:
-        for kind, amount in (
-            await questions.income(asked, "cash", Span(), wheel_id=wheel_id)
-        ).items():
-            sums[kind] += amount
-    assert sums == await questions.income(asked, "cash", Span(), portfolio_id=PORTFOLIO)
-
-
-async def test_trades_are_counted_where_they_were_opened_and_where_they_ended(
-    asked: views.Views, desk: Desk
+@pytest.mark.parametrize("sort", ["opened_at", "closed_at", "net_premium", "strike"])
+async def test_the_ids_of_a_page_are_found_without_reading_a_body(
+    asked: views.Views, sort: str
 ) -> None:
-    whole = await questions.tally(asked, Span(), wheel_id=desk.wheel_id)
-    assert (whole.trades, whole.ended, whole.puts, whole.calls) == (3, 0, 2, 1)
-    of_the_day = Span(date(2026, 1, 12), date(2026, 1, 12))
-    some = await questions.tally(asked, of_the_day, wheel_id=desk.wheel_id)
-    assert (some.trades, some.ended) == (1, 0)
-    in_span = await questions.tally(asked, Span(date(2020, 1, 1)), wheel_id=desk.wheel_id)
-    assert in_span == whole
+    plan = await asked.rows(
+        f"EXPLAIN QUERY PLAN SELECT id FROM trades ORDER BY {sort} DESC, id DESC LIMIT 50"  # noqa: S608  a sort of ours
+    )
+    assert [row[3].split(" USING ")[1].split(" trades_by_")[0] for row in plan] == [
+        "COVERING INDEX"
+    ]
+
+
+async def test_totals_are_those_of_the_wheels(asked: views.Views) -> None:
+    whole = await questions.totals(asked, Scope())
+    found = await questions.all_wheels(asked, WheelFilter(), ALL)
+    shown_ = [shown(body, answers.Wheel) for body in found.items]
+    assert whole.wheels == whole.active == len(shown_)
+    assert whole.cash == sum(each.cash for each in shown_)
+    assert whole.collateral_in_use == sum(each.collateral_in_use for each in shown_)
+    assert await questions.totals(asked, Scope(symbol="none")) == questions.Totals(
+        0, 0, 0, usd(0), usd(0), usd(0)
+    )
 
 
 async def test_the_chosen_portfolio_is_the_default(asked: views.Views) -> None:

@@ -1,10 +1,9 @@
-"""Where questions are put: live views that are never behind for long, and views of the past."""
+"""Where questions are put: live views that are never behind for long."""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from domain import refusals
 from projections import rebuild, tables, views
 from projections.projector import Projector
 from tests.conftest import soon
-from tests.domain.desk import MONDAY, Desk, usd
+from tests.domain.desk import Desk
 from tests.projections import ledger
 
 
@@ -103,63 +102,3 @@ async def test_after_a_rebuild_the_new_file_answers(
 async def test_live_views_cannot_be_written(live: views.Live, written: sqlite3.Connection) -> None:
     with pytest.raises(refusals.Unavailable, match="readonly"):
         await live.rows("UPDATE tracking SET position=7")
-
-
-async def past_dump(log: EventStore, as_of: datetime | None, known_at: datetime | None) -> set[str]:
-    """All that the views of a past say."""
-    async with views.past(log, as_of, known_at, None) as then:
-        return told(then._connection)
-
-
-def told(connection: sqlite3.Connection) -> set[str]:
-    """The rows of all tables but the projector's own."""
-    return {each for each in tables.dump(connection) if not each.startswith("tracking")}
-
-
-async def test_views_of_the_past_answer_as_the_live_ones_did(
-    log: EventStore, written: sqlite3.Connection
-) -> None:
-    ledger.found_portfolio(log)
-    desk = Desk("60000", log=log)
-    puts = desk.put("100", "1.50", 3)
-    ledger.raise_alert(log, desk, puts)
-    live, answered = Projector(log, written), {}
-
-    def look() -> None:
-        live.advance()
-        assert desk.story.recorded_at is not None
-        answered[max(desk.story.recorded_at, desk.now)] = told(written)
-
-    look()
-    steps: list[Callable[[], None]] = [
-        lambda: desk.assigned(puts, 1, effective_at="2026-01-05T15:02:30Z"),
-        lambda: desk.voids(desk.put("90", "0.70")),
-        lambda: desk.corrects(puts, premium_per_share=usd("1.55")),
-        lambda: desk.splits(2, 1),
-        lambda: desk.closes(puts, "0.10", 3),
-    ]
-    for step in steps:
-        desk.now += timedelta(minutes=1)
-        step()
-        look()
-    for at, then in answered.items():
-        assert await past_dump(log, at, at) == then
-
-
-async def test_the_past_of_now_is_what_is_live(
-    log: EventStore, written: sqlite3.Connection
-) -> None:
-    ledger.lively(log)
-    Projector(log, written).advance()
-    assert await past_dump(log, None, None) == told(written)
-
-
-async def test_the_past_before_all_is_empty(log: EventStore) -> None:
-    ledger.lively(log)
-    assert await past_dump(log, None, MONDAY - timedelta(days=1)) == set()
-
-
-async def test_the_past_can_be_told_of_one_wheel_alone(log: EventStore) -> None:
-    desk = ledger.lively(log)
-    async with views.past(log, None, None, [desk.wheel_id]) as then:
-        assert await then.rows("SELECT id FROM wheels") == [(desk.wheel_id.hex,)]

@@ -329,6 +329,12 @@ async def test_streams_of_another_log_are_complained_about(
     assert "another log" in caplog.text
 
 
+def test_an_event_names_the_request_that_led_to_it() -> None:
+    feed = life(1)
+    recorded = msgspec.structs.replace(feed.after(0, 1)[0], request_id="desk-42")
+    assert relay._event(recorded).data.request_id == "desk-42"
+
+
 async def test_thousands_of_facts_a_second_are_relayed(server: NatsServer, join: Join) -> None:
     feed = Feed().add(*([NOTED] * 10_000))
     loop = asyncio.get_running_loop()
