@@ -1,13 +1,10 @@
 """Marks in the views: each a row, live as after a rebuild; and the trend that they show."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from adapters.event_store import EventStore
 from domain import facts, ports, valuation
@@ -48,12 +45,6 @@ class Marker:
         days = [date(2026, 1, 5) + timedelta(days=n) for n in range(len(marks))]
         told = [snapshots.snapshot(each) for each in marks]
         return snapshots.trend(list(zip(days, told, strict=True)))
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventStore]:
-    with closing(ledger.opened(tmp_path)) as store:
-        yield store
 
 
 def test_marks_that_were_followed_equal_those_that_are_rebuilt(

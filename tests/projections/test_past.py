@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,23 +19,6 @@ from tests.domain.desk import MONDAY, Desk, usd
 from tests.projections import ledger
 
 NOW = When()
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventStore]:
-    with closing(ledger.opened(tmp_path)) as store:
-        yield store
-
-
-@pytest.fixture
-def link(tmp_path: Path) -> Path:
-    return tmp_path / "views.db"
-
-
-@pytest.fixture
-def written(link: Path) -> Iterator[sqlite3.Connection]:
-    with closing(tables.create(tables.current(link))) as connection:
-        yield connection
 
 
 def told(connection: sqlite3.Connection) -> set[str]:

@@ -18,17 +18,6 @@ from tests.projections import ledger
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventStore]:
-    with closing(ledger.opened(tmp_path)) as store:
-        yield store
-
-
-@pytest.fixture
-def link(tmp_path: Path) -> Path:
-    return tmp_path / "views.db"
-
-
-@pytest.fixture
 def views() -> Iterator[sqlite3.Connection]:
     with closing(tables.create(":memory:")) as connection:
         yield connection

@@ -1,6 +1,5 @@
 """The read side's questions: pages, filters, counts, sums."""
 
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -13,26 +12,9 @@ from domain import refusals
 from projections import answers, questions, views
 from projections.questions import OpenFilter, Slice, TradeFilter, WheelFilter
 from projections.sums import Scope
-from tests.domain.desk import PORTFOLIO, Desk, Memory, usd
-from tests.projections import ledger
+from tests.domain.desk import PORTFOLIO, Desk, usd
 
 ALL = Slice()
-
-
-@pytest.fixture
-def log() -> Memory:
-    return Memory()
-
-
-@pytest.fixture
-def desk(log: Memory) -> Desk:
-    return ledger.lively(log)
-
-
-@pytest.fixture
-def asked(log: Memory, desk: Desk) -> Iterator[views.Views]:
-    with ledger.projected(log) as opened:
-        yield opened
 
 
 def shown(body: Any, kind: type[Any]) -> Any:

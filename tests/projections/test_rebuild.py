@@ -4,7 +4,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,15 +18,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventStore]:
-    with closing(ledger.opened(tmp_path)) as store:
-        ledger.lively(store)
-        yield store
-
-
-@pytest.fixture
-def link(tmp_path: Path) -> Path:
-    return tmp_path / "views.db"
+def log(log: EventStore) -> EventStore:
+    ledger.lively(log)
+    return log
 
 
 def follow(log: EventStore, link: Path) -> None:

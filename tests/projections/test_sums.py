@@ -19,22 +19,6 @@ ALWAYS = Span()
 BYS: list[sums.By] = ["symbol", "portfolio", "wheel"]
 
 
-@pytest.fixture
-def log() -> Memory:
-    return Memory()
-
-
-@pytest.fixture
-def desk(log: Memory) -> Desk:
-    return ledger.lively(log)
-
-
-@pytest.fixture
-def asked(log: Memory, desk: Desk) -> Iterator[views.Views]:
-    with ledger.projected(log) as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def many() -> Iterator[views.Views]:
     """Thirty wheels of two portfolios, with all that befalls them."""

@@ -2,36 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from adapters.event_store import EventStore
 from domain import refusals
-from projections import rebuild, tables, views
+from projections import rebuild, views
 from projections.projector import Projector
 from tests.conftest import soon
 from tests.domain.desk import Desk
-from tests.projections import ledger
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventStore]:
-    with closing(ledger.opened(tmp_path)) as store:
-        yield store
-
-
-@pytest.fixture
-def link(tmp_path: Path) -> Path:
-    return tmp_path / "views.db"
-
-
-@pytest.fixture
-def written(link: Path) -> Iterator[sqlite3.Connection]:
-    with closing(tables.create(tables.current(link))) as connection:
-        yield connection
 
 
 @pytest.fixture
