@@ -135,7 +135,7 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
                 return self.insert_events(events, answered=answered) or []
             with self.datastore.transaction(commit=True) as curs:
                 if answered is not None:
-                    beside.remember(curs, "%s", answered, 0)
+                    beside.remember(curs, "%s", answered, answered.position)
         except persistence.PersistenceError as error:
             return error
         return []

@@ -32,6 +32,8 @@ _TABLES = (
     position INTEGER PRIMARY KEY, hash BLOB NOT NULL, at TEXT NOT NULL, since INTEGER NOT NULL)""",
 )
 
+_TYPES = "text integer text blob"
+"""Of an event's columns: stream, version, name and stored bytes."""
 _CACHE = 64 * 1024
 """KiB kept in memory while a file is filled."""
 
@@ -132,7 +134,7 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
         positions = super()._insert_events(c, stored_events) or []
         beside.chain_on(c, "?", positions, stored_events)
         if answered is not None:
-            beside.remember(c, "?", answered, positions[-1] if positions else 0)
+            beside.remember(c, "?", answered, positions[-1] if positions else answered.position)
         return positions
 
     def insert_each(
@@ -200,21 +202,27 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
         return None if row is None else (row[0], row[1])
 
     def iterate_rows(self, after: int, until: int) -> Generator[chain.Row]:
-        """The rows byte for byte, whatever stands in them; from the very first when after is 0."""
+        """The rows byte for byte, whatever stands in them; from the very first when after is 0.
+
+        A row whose columns are of other types, which nobody could read, is another row.
+        """
         with self.datastore.transaction(commit=False) as c:
             c.execute(
                 "SELECT rowid, CAST(originator_id AS BLOB), CAST(originator_version AS BLOB), "
-                "CAST(topic AS BLOB), CAST(state AS BLOB) "
+                "CAST(topic AS BLOB), CAST(state AS BLOB), typeof(originator_id) || ' ' "
+                "|| typeof(originator_version) || ' ' || typeof(topic) || ' ' || typeof(state) "
                 "FROM stored_events WHERE rowid>? AND rowid<=? ORDER BY rowid",
                 (after or beside.FIRST, until),
             )
-            for position, stream, version, name, state in c.sqlite_cursor:
-                yield chain.Row(position, _raw(stream), _raw(version), _raw(name), state)
+            for position, stream, version, name, state, types in c.sqlite_cursor:
+                told = _raw(name) if types == _TYPES else types
+                yield chain.Row(position, _raw(stream), _raw(version), told, state)
 
     def iterate_links(self, after: int, until: int) -> Generator[tuple[int, bytes]]:
         with self.datastore.transaction(commit=False) as c:
             c.execute(
-                "SELECT position, CAST(hash AS BLOB) FROM chain WHERE position>? AND position<=? "
+                "SELECT position, CASE typeof(hash) WHEN 'blob' THEN hash ELSE x'' END "
+                "FROM chain WHERE position>? AND position<=? "
                 "ORDER BY position",
                 (after or beside.FIRST, until),
             )

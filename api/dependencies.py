@@ -208,8 +208,9 @@ class Token:
         """Raise NotAuthorizedException unless the request carries the token."""
         if self._token is None or request.route_handler.opt.get("open", False):
             return
-        given = request.headers.get("authorization", "")
-        if not compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = compare_digest(given.encode(), self._token.encode())
+        if scheme.lower() != "bearer" or not right:
             raise NotAuthorizedException(
                 "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"}
             )

@@ -179,9 +179,9 @@ class Desk:
     ) -> tuple[Reply[Any], int]:
         for _ in range(TRIES):
             decided = await self._decided(task, asked)
-            shown, now = decided.shown, decided.now
+            shown, now, head = decided.shown, decided.now, self.head
             body = answers.ENCODER.encode(Answer(shown.data, now))
-            answered = _answered(asked, fingerprint, shown, body, now)
+            answered = _answered(asked, fingerprint, shown, body, now, head)
             try:
                 positions = await self._store(ports.Append(decided.recorded, answered))
             except refusals.Stale:
@@ -189,7 +189,7 @@ class Desk:
                 continue
             self._keep(task.model, task.stream_id, decided.after)
             position = positions[-1] if positions else 0
-            return _reply(asked, shown, body, position or self.head), position
+            return _reply(asked, shown, body, position or head), position
         raise refusals.Stale("others keep recording first; try again")
 
     async def _decided(self, task: Task[S], asked: Asked) -> Decided[S]:
@@ -302,7 +302,7 @@ def _matched(task: Task[S], state: S, asked: Asked) -> None:
 
 
 def _answered(
-    asked: Asked, fingerprint: str, shown: Shown, body: bytes, now: datetime
+    asked: Asked, fingerprint: str, shown: Shown, body: bytes, now: datetime, head: int
 ) -> ports.Answered | None:
     if asked.key is None:
         return None
@@ -314,6 +314,7 @@ def _answered(
         str(shown.version),
         body,
         now,
+        head,
     )
 
 

@@ -19,6 +19,8 @@ READ_WITHIN = 20.0
 _WHERE = re.compile(r"^(?P<constraint>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<field>.*)`")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Characters that move a terminal's cursor, or end a text; lines and tabs are not among them."""
 
 
 class Exact(Request[Any, Any, Any]):
@@ -60,13 +62,13 @@ def decoded(body: bytes, kind: Any) -> Any:
 
 
 def _meant(pairs: list[tuple[str, Any]]) -> None:
-    """Refuse what JSON allows and nobody can mean: a field said twice, text with a null in it."""
+    """Refuse what JSON allows and nobody can mean: a field said twice, control characters."""
     said = set()
     for field, value in pairs:
         if field in said:
             raise refusals.Invalid(field, value, "must be said once")
-        if isinstance(value, str) and "\0" in value:
-            raise refusals.Invalid(field, value, "must be text without null characters")
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise refusals.Invalid(field, value, "must be text without control characters")
         said.add(field)
 
 

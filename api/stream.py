@@ -29,7 +29,7 @@ GOING_AWAY: Final = 1001
 NOT_MEANT: Final = 4400
 NOT_NOW: Final = 4503
 _LONGEST_REASON: Final = 120
-_POSITION: Final = re.compile(r"\d{1,18}")
+_POSITION: Final = re.compile(r"[0-9]{1,18}")
 _PARAMETERS: Final = frozenset({"topics", "last_event_id"})
 _BYE: Final = hub.Message("bye", None, answers.ENCODER.encode(Bye("the service ends")))
 
@@ -162,6 +162,8 @@ def _known_parameters_only(socket: WebSocket[Any, Any, Any]) -> None:
         if name not in _PARAMETERS:
             known = ", ".join(sorted(_PARAMETERS))
             raise refusals.Invalid(name, socket.query_params[name], f"is unknown; known: {known}")
+        if len(socket.query_params.getall(name)) > 1:
+            raise refusals.Invalid(name, socket.query_params[name], "must be said once")
 
 
 class EventStream:

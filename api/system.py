@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 from litestar import Controller, get
@@ -174,7 +175,13 @@ def _sizes(office: Office) -> dict[str, int]:
         "ledger": office.settings.event_store_path,
         "views": office.settings.views_path,
     }
-    return {name: path.stat().st_size for name, path in paths.items() if path.exists()}
+    return {name: _size(path.resolve()) for name, path in paths.items() if path.exists()}
+
+
+def _size(database: Path) -> int:
+    """Bytes of a database, with what stands in its log and not yet in its file."""
+    log = database.with_name(f"{database.name}-wal")
+    return sum(path.stat().st_size for path in (database, log) if path.exists())
 
 
 async def _counts(office: Office) -> dict[str, int]:

@@ -24,7 +24,7 @@ class Answered(msgspec.Struct, frozen=True):
     """What a command was answered, kept under its idempotency key.
 
     `fingerprint` tells whether the same key came with the same order; `position` is set by
-    the log when the command's facts are stored.
+    the log when the command's facts are stored, and stays where it led to none.
     """
 
     key: str

@@ -13,6 +13,8 @@ from projections import questions, snapshots, sums
 from projections.views import Views
 
 Interval = Literal["daily", "weekly"]
+_LARGEST = 2**63 - 1
+"""SQLite compares no larger number."""
 SORTS = ("effective_at", "recorded_at", "price", "version")
 _DATES: dict[Interval, str] = {"daily": "day", "weekly": "date(day, 'weekday 0', '-6 days')"}
 """The New York date that a mark stands for: its day's, or that of its week's Monday."""
@@ -21,7 +23,8 @@ _DATES: dict[Interval, str] = {"daily": "day", "weekly": "date(day, 'weekday 0',
 async def one(views: Views, wheel_id: UUID, version: int) -> bytes:
     """One mark's body; raises refusals.Unknown."""
     found = await views.rows(
-        "SELECT body FROM marks WHERE wheel_id=? AND version=?", [wheel_id.hex, version]
+        "SELECT body FROM marks WHERE wheel_id=? AND version=?",
+        [wheel_id.hex, min(version, _LARGEST)],
     )
     if not found:
         raise refusals.Unknown("snapshot", version)

@@ -153,6 +153,20 @@ def test_a_letter_in_the_other_case_is_another_letter(copy: Path) -> None:
     assert broken.position == 5
 
 
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE stored_events SET state=CAST(state AS TEXT) WHERE rowid=7",
+        "UPDATE stored_events SET topic=CAST(topic AS BLOB) WHERE rowid=7",
+        "UPDATE stored_events SET originator_id=CAST(originator_id AS BLOB) WHERE rowid=7",
+        "UPDATE chain SET hash=CAST(hash AS TEXT) WHERE position=7",
+    ],
+)
+def test_the_same_bytes_of_another_type_are_another_row(copy: Path, harm: str) -> None:
+    harmed(copy, harm)
+    assert checked(copy).broken == chain.Broken(7, "the row is not what was recorded")
+
+
 def test_the_hash_is_of_the_rows_themselves(whole: Path) -> None:
     previous = chain.GENESIS
     with closing(sqlite3.connect(whole)) as connection:

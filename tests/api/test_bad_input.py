@@ -217,6 +217,8 @@ def test_a_body_of_another_kind_is_no_order(client: Client, desk: Desk, kind: st
         ("POST", "/portfolios", {"name": "x" * 101}),
         ("POST", "/portfolios", {"name": 7}),
         ("POST", "/portfolios", {"name": "a\x00b"}),
+        ("POST", "/portfolios", {"name": "a\x1b[31mb"}),
+        ("POST", "/portfolios", {"name": "a", "notes": "\x7f"}),
         ("POST", "/portfolios", {"name": "x", "default_capital": -1}),
         ("POST", "/portfolios", {"name": "x", "default_capital": "NaN"}),
         ("PUT", "/portfolios/default", {"portfolio_id": "none"}),

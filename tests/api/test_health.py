@@ -11,7 +11,7 @@ from api import system
 from api.office import Office
 from domain import refusals, subjects
 from tests.api.client import Client, Desk
-from tests.api.house import MONDAY
+from tests.api.house import MONDAY, House
 from tests.api.waiting import until
 
 
@@ -140,3 +140,12 @@ def test_a_house_tells_what_it_is_made_of(client: Client, desk: Desk) -> None:
     assert told["counts"]["trades"] >= told["counts"]["open_positions"] >= 1
     assert told["sizes"]["ledger"] > 0
     assert told["uptime_seconds"] >= 0
+
+
+def test_the_size_of_a_database_counts_what_is_not_in_its_file_yet(
+    house: House, client: Client, desk: Desk
+) -> None:
+    assert desk.wheel()
+    parts = [house.settings.data_dir / name for name in ("ledger.db", "ledger.db-wal")]
+    told = client.get("/info").data["sizes"]["ledger"]
+    assert told == sum(part.stat().st_size for part in parts)

@@ -49,6 +49,15 @@ def test_the_same_key_and_order_are_answered_once(client: Client, desk: Desk) ->
     assert client.head() == first.position
 
 
+def test_an_order_that_changes_nothing_is_answered_once_too(client: Client, desk: Desk) -> None:
+    path, once, head = f"/portfolios/{desk.portfolio}", key(), client.head()
+    same = {"name": client.get(path).data["name"]}
+    first, again = (client.put(path, same, headers=once) for _ in range(2))
+    assert (again.body, client.head()) == (first.body, head)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["x-ledger-position"] == first.headers["x-ledger-position"] == str(head)
+
+
 def test_the_same_key_with_another_order_is_a_conflict(client: Client, desk: Desk) -> None:
     path, once = f"/wheels/{desk.wheel()}/trades", key()
     first = client.post(path, desk.sale(), headers=once)

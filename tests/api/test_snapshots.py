@@ -198,6 +198,7 @@ def test_the_clocks_turn_back_snapshots_too(client: Client, desk: Desk, house: H
 def test_without_snapshots_there_is_no_latest_one(client: Client, wheel: str) -> None:
     assert client.get(f"/wheels/{wheel}/snapshots/latest").status == 404
     assert client.get(f"/wheels/{wheel}/snapshots/1").status == 404
+    assert client.get(f"/wheels/{wheel}/snapshots/{2**63}").status == 404
     assert client.get(f"/wheels/{wheel}/trend").data["points"] == []
 
 

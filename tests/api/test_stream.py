@@ -59,6 +59,7 @@ def test_the_parameter_stands_for_the_header(house: House, desk: Desk) -> None:
         ("?topics=ledger,gossip", "topics"),
         ("?last_event_id=never", "Last-Event-ID"),
         ("?last_event_id=-1", "Last-Event-ID"),
+        ("?last_event_id=%D9%A1", "Last-Event-ID"),
         ("?last_event_id=999999999", "Last-Event-ID"),
         ("?topic=ledger", "topic"),
     ],
@@ -117,7 +118,10 @@ def test_a_websocket_goes_on_behind_a_position_too(house: House, desk: Desk) -> 
     assert [frame["id"] for frame in frames] == [head - 2, head - 1, head]
 
 
-@pytest.mark.parametrize("query", ["?topics=gossip", "?last_event_id=never", "?topic=ledger"])
+@pytest.mark.parametrize(
+    "query",
+    ["?topics=gossip", "?last_event_id=never", "?topic=ledger", "?topics=ledger&topics=alerts"],
+)
 def test_a_websocket_is_closed_with_the_reason(house: House, query: str) -> None:
     with talking(house, query) as conversation, pytest.raises(ConnectionClosed) as closed:
         conversation.recv()

@@ -44,6 +44,16 @@ def paths(guarded: houses.House) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.parametrize(("scheme", "status"), [("bearer", 200), ("BEARER", 200), ("Basic", 401)])
+def test_the_scheme_is_known_however_it_is_written(
+    guarded: houses.House, scheme: str, status: int
+) -> None:
+    client = Client(guarded.url)
+    carried = {"Authorization": f"{scheme} {TOKEN}"}
+    assert client.ask("GET", "/portfolios", headers=carried).status == status
+    client.close()
+
+
 @pytest.mark.parametrize("token", [None, "another", "a secret "])
 def test_nobody_without_the_token_is_told_anything(
     guarded: houses.House, paths: list[tuple[str, str]], token: str | None

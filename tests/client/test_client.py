@@ -68,7 +68,7 @@ def test_an_order_is_its_struct_or_its_fields(client: Client, wheel: answers.Whe
 def test_what_an_order_leaves_out_stays(client: Client, wheel: answers.Wheel) -> None:
     sold = client.sell_option(wheel.id, **PUT).data
     noted = client.correct_trade(sold.id, order=commands.CorrectTrade(notes="earnings week")).data
-    assert (noted.notes, noted.strike) == ("earnings week", 95)
+    assert (noted.notes, noted.strike) == ("earnings week", Decimal(95))
     order = commands.ChangePortfolio(description="of puts")
     changed = client.change_portfolio(wheel.portfolio_id, order=order, dry_run=True).data
     assert (changed.name, changed.description) == ("Income", "of puts")
