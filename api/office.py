@@ -116,11 +116,17 @@ class Office:
     def _compare(
         self, before: subjects.Heartbeat | None, beat: subjects.Heartbeat, at: float
     ) -> None:
-        if before is None or before.position != beat.position:
+        if before is None or before.position != beat.position or self._has_all(beat):
             self._moved_at[beat.worker] = at
         if before is None or before.pid != beat.pid:
             born = [each for each in self._born_at.get(beat.worker, []) if each > at - RESTLESS]
             self._born_at[beat.worker] = [*born, at]
+
+    def _has_all(self, beat: subjects.Heartbeat) -> bool:
+        """Whether it has no more to follow, so that to stand still is right."""
+        return beat.position is not None and beat.position >= max(
+            self.desk.head, self.live.position
+        )
 
     def stuck(self, worker: str, head: int) -> timedelta:
         """How long a worker that follows the log has stood still behind its head."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ import msgspec
 from litestar import Request
 from litestar.exceptions import ClientException, InternalServerException
 
+from api import schemas
 from domain import refusals
 
 LARGEST_BODY = 1_000_000
@@ -19,6 +21,7 @@ READ_WITHIN = 20.0
 _WHERE = re.compile(r"^(?P<constraint>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<field>.*)`")
+_FIGURE = re.compile(schemas.FIGURE, re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Characters that move a terminal's cursor, or end a text; lines and tabs are not among them."""
 
@@ -57,11 +60,14 @@ def decoded(body: bytes, kind: Any) -> Any:
         raise _invalid(body, str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise refusals.Invalid("body", None, f"must be JSON: {error}") from error
-    json.loads(body, object_pairs_hook=_meant, parse_int=str, parse_float=str)
+    said = json.loads(body, object_pairs_hook=_meant, parse_int=str, parse_float=str)
+    for field, text in (said or {}).items():
+        if isinstance(getattr(found, field, None), Decimal) and not _FIGURE.fullmatch(text):
+            raise refusals.Invalid(field, text, "must be a figure in plain digits")
     return found
 
 
-def _meant(pairs: list[tuple[str, Any]]) -> None:
+def _meant(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse what JSON allows and nobody can mean: a field said twice, control characters."""
     said = set()
     for field, value in pairs:
@@ -70,6 +76,7 @@ def _meant(pairs: list[tuple[str, Any]]) -> None:
         if isinstance(value, str) and _CONTROL.search(value):
             raise refusals.Invalid(field, value, "must be text without control characters")
         said.add(field)
+    return dict(pairs)
 
 
 def _invalid(body: bytes, message: str) -> refusals.Invalid:

@@ -23,7 +23,7 @@ Mode = Literal["read", "written"]
 """Whether a struct is a body that we read, with fields left out, or an answer, always whole."""
 
 REF = "#/components/schemas/{name}"
-_TEXT_OF_A_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+FIGURE = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _BOUNDS = {
     "gt": "exclusiveMinimum",
     "ge": "minimum",
@@ -142,7 +142,7 @@ def _any_of(members: Sequence[Schema]) -> Schema:
 def _decimal(mode: Mode) -> Schema:
     if mode == "written":
         return {"type": "number"}
-    return {"type": ["number", "string"], "pattern": _TEXT_OF_A_NUMBER}
+    return {"type": ["number", "string"], "pattern": FIGURE}
 
 
 def _told(kind: kinds.Type, words: dict[str, str]) -> Schema:

@@ -28,8 +28,10 @@ def beat(pid: int = 1, position: int | None = 5, state: str = "running") -> subj
 
 @pytest.fixture
 def office() -> Office:
-    nothing: Any = SimpleNamespace(now=lambda: MONDAY, reached=None)
-    return Office(Settings(), nothing, nothing, nothing, nothing)
+    nothing: Any = SimpleNamespace(now=lambda: MONDAY, reached=None, position=0)
+    office = Office(Settings(), nothing, nothing, nothing, nothing)
+    office.desk.head = 9
+    return office
 
 
 def test_a_worker_that_goes_on_is_well(office: Office) -> None:
@@ -41,6 +43,12 @@ def test_a_worker_that_stands_still_behind_the_head_is_not(office: Office) -> No
     office.keep_heartbeat(beat(), timedelta(seconds=20))
     office.keep_heartbeat(beat())
     assert "stands at 5 of 9" in str(system.worker(office, "relay", 9).reason)
+
+
+def test_a_worker_that_had_nothing_to_follow_has_not_stood_still(office: Office) -> None:
+    office.keep_heartbeat(beat(position=9), timedelta(seconds=20))
+    office.keep_heartbeat(beat(position=9))
+    assert system.worker(office, "relay", 10).status == "healthy"
 
 
 def test_a_worker_that_waits_is_not(office: Office) -> None:
