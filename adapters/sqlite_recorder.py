@@ -6,6 +6,8 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -171,8 +173,10 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
                 "ORDER BY originator_id, originator_version",
                 (until,),
             )
-            for row in c.sqlite_cursor:
-                yield _notification(row)
+            for stream_id, rows in groupby(c.sqlite_cursor, key=itemgetter("originator_id")):
+                same = UUID(stream_id)
+                for row in rows:
+                    yield _notification(row, same)
 
     def select_part(self, part: beside.Part) -> list[persistence.Notification]:
         stream = None if part.stream is None else part.stream.hex
@@ -255,10 +259,10 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
         self.datastore.close()
 
 
-def _notification(row: sqlite3.Row) -> persistence.Notification:
+def _notification(row: sqlite3.Row, stream_id: UUID | None = None) -> persistence.Notification:
     return persistence.Notification(
         id=row["rowid"],
-        originator_id=UUID(row["originator_id"]),
+        originator_id=stream_id or UUID(row["originator_id"]),
         originator_version=row["originator_version"],
         topic=row["topic"],
         state=row["state"],

@@ -42,18 +42,13 @@ def of(
     steps = [
         step
         for step in _steps(wheel_id, stream, trade_id)
-        if as_of is None or _by(believed[_about(step.recorded)], as_of)
+        if as_of is None or believed[_about(step.recorded)].happened(as_of)
     ]
     moments = [_moment(step, trade_id, as_of, step.recorded.recorded_at) for step in steps[:-1]]
     moments += [_moment(step, trade_id, as_of, judged_at) for step in steps[-1:]]
     if not moments or moments[-1].after is None:
         raise refusals.Unknown("trade", trade_id)
     return moments
-
-
-def _by(entry: history.Entry, as_of: datetime) -> bool:
-    """Whether it had happened; what is voided never did, at no time."""
-    return entry.voided or entry.effective_at <= as_of
 
 
 def _about(recorded: facts.Recorded) -> int:
@@ -88,7 +83,9 @@ def _trade(
     if trade_id in wheel.trades:
         return wheel.trades[trade_id], False
     voided = story.voided_trades.get(trade_id)
-    return None if voided is None else (voided, True)
+    if voided is None or (as_of is not None and voided.opened_at > as_of):
+        return None
+    return voided, True
 
 
 def _moment(step: _Step, trade_id: UUID, as_of: datetime | None, judged_at: datetime) -> Moment:

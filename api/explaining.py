@@ -11,8 +11,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+from zlib import crc32
 
 import msgspec
 
@@ -52,14 +53,21 @@ class Asked(msgspec.Struct, frozen=True):
     scope: sums.Scope
     limit: int
 
+    @property
+    def question(self) -> int:
+        """A number for all but the page: pages of different questions do not sum to a figure."""
+        asked = (self.figure, self.over.policy, self.over.span, self.clocks, self.scope)
+        return crc32(msgspec.json.encode(asked))
+
 
 class Cursor(msgspec.Struct, frozen=True):
     """Where a page begins: in which wheel, behind how many of its parts; and what is explained."""
 
-    position: int
+    question: int
+    position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     amount: Decimal
     wheel: UUID = _START
-    skip: int = 0
+    skip: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     def written(self) -> str:
         """As the query has it."""
@@ -72,7 +80,7 @@ def read(after: str) -> Cursor:
         cursor = msgspec.json.decode(urlsafe_b64decode(after), type=Cursor)
     except (ValueError, msgspec.DecodeError) as error:
         raise refusals.Invalid("after", after, "must be the next_after of an answer") from error
-    if cursor.skip < 0 or not cursor.amount.is_finite():
+    if not cursor.amount.is_finite():
         raise refusals.Invalid("after", after, "must be the next_after of an answer")
     return cursor
 
@@ -80,6 +88,8 @@ def read(after: str) -> Cursor:
 async def explanation(office: Office, asked: Asked, after: str | None) -> Explanation:
     """One page of a figure's parts."""
     cursor = read(after) if after else await _begun(office, asked)
+    if cursor.question != asked.question:
+        raise refusals.Invalid("after", after, "must come with the question that it answered")
     parts, further = await _page(office, asked, cursor)
     return Explanation(
         figure=asked.figure,
@@ -99,9 +109,8 @@ async def _begun(office: Office, asked: Asked) -> Cursor:
     """The figure, with the position of the ledger that it is of."""
     async with figures.views(office, asked.clocks, asked.scope) as source:
         amount = await _amount(source, asked)
-        if asked.clocks.is_now:
-            return Cursor(int((await source.rows("SELECT position FROM tracking"))[0][0]), amount)
-    return Cursor(await asyncio.to_thread(office.log.head), amount)
+        position = int((await source.rows("SELECT position FROM tracking"))[0][0])
+    return Cursor(asked.question, position, amount)
 
 
 async def _amount(source: views.Views, asked: Asked) -> Decimal:
@@ -135,8 +144,10 @@ async def _page(office: Office, asked: Asked, cursor: Cursor) -> tuple[list[Part
 async def _wheels(office: Office, asked: Asked, cursor: Cursor) -> AsyncIterator[UUID]:
     """The wheels that may have a part in the figure, in the order of their ids.
 
-    Those with rows in the span, and those changed since the first page; of the past, all.
+    Those with rows in the span, and those changed since the first page; of the past, all, which
+    is read from the log, maybe ahead of the live views.
     """
+    await office.live.reached(cursor.position)
     where: dict[str, Any] = {
         "id" if column == "wheel_id" else column: value
         for column, value in asked.scope.where.items()

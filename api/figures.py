@@ -41,7 +41,8 @@ class Over(msgspec.Struct, frozen=True):
     @property
     def reaches_today(self) -> bool:
         """Whether what is held now belongs to the span."""
-        return self.span.last is None or self.span.last >= self.today
+        first, last = self.span.first, self.span.last
+        return (first is None or first <= self.today) and (last is None or last >= self.today)
 
 
 class Earned(msgspec.Struct, frozen=True):
@@ -196,8 +197,8 @@ def at_the_market(
 ) -> Decimal | None:
     """Shares at their last price then against the policy's basis; an open option has no mark yet.
 
-    None where something has no price; and for a span that ended before today, which has nothing
-    unrealized of its own.
+    None where something has no price; and for a span without today, which has nothing unrealized
+    of its own.
     """
     if not over.reaches_today:
         return None

@@ -18,7 +18,7 @@ from projections import past, questions, rows, snapshots, views
 
 _logger = logging.getLogger(__name__)
 _LAST_MARKS = (
-    "SELECT body, MAX(at) FROM marks WHERE symbol IN (SELECT value FROM json_each(?)) "
+    "SELECT body, MAX(at||recorded_at) FROM marks WHERE symbol IN (SELECT value FROM json_each(?)) "
     "AND day=? AND at<=? AND recorded_at<=? GROUP BY symbol"
 )
 
@@ -56,7 +56,7 @@ class Bygone:
     async def _marked(
         self, at: datetime, known_at: datetime, symbols: Sequence[str]
     ) -> dict[str, market.Quote]:
-        """The last snapshot of that New York day."""
+        """The last snapshot of that New York day; of one instant the one recorded last."""
         day = calendar.trading_day(at).isoformat()
         asked: list[Any] = [json.dumps(symbols), day, rows.text(at), rows.text(known_at)]
         found = await self._live.rows(_LAST_MARKS, asked)

@@ -78,6 +78,7 @@ def is_open(instant: datetime) -> bool:
     return is_session(day) and open_at(day) <= instant < close_at(day)
 
 
+@lru_cache(maxsize=8192)
 def trading_day(instant: datetime) -> date:
     """The business date of an instant: the date on a New York wall calendar."""
     return instant.astimezone(NEW_YORK).date()

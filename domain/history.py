@@ -39,6 +39,10 @@ class Entry(msgspec.Struct, frozen=True):
         """Where it stands in the fold."""
         return (not isinstance(self.fact, facts.WheelStarted), self.effective_at, self.version)
 
+    def happened(self, by: datetime) -> bool:
+        """Whether it had happened by an instant; the wheel's start always had."""
+        return self.effective_at <= by or isinstance(self.fact, facts.WheelStarted)
+
 
 def entry(recorded: facts.Recorded) -> Entry:
     """A recorded fact before any amendment."""
@@ -112,12 +116,7 @@ def believed(
 def timeline(entries: Iterable[Entry], as_of: datetime | None = None) -> list[Entry]:
     """The entries that stand, in the order in which they happened, by `as_of`."""
     standing = [
-        each
-        for each in entries
-        if not each.voided
-        and (
-            as_of is None or each.effective_at <= as_of or isinstance(each.fact, facts.WheelStarted)
-        )
+        each for each in entries if not each.voided and (as_of is None or each.happened(as_of))
     ]
     standing.sort(key=lambda each: each.order)
     return standing

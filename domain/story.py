@@ -96,7 +96,9 @@ def heard(
     if not known:
         return Story(wheel_id)
     entries = history.believed(known)
-    line = tuple(history.timeline(entries.values(), as_of))
+    if as_of is not None:
+        entries = {version: each for version, each in entries.items() if each.happened(as_of)}
+    line = tuple(history.timeline(entries.values()))
     return Story(wheel_id, known[-1].version, known[-1].recorded_at, entries, line)
 
 

@@ -113,17 +113,22 @@ def _by(recorded: facts.Recorded, as_of: datetime) -> bool:
 
 
 def replayed(log: ports.Log, when: When, streams: Iterable[UUID] | None) -> sqlite3.Connection:
-    """The views of some streams then, in memory; None for all streams."""
+    """The views of some streams then, in memory; None for all streams. All are of one moment."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.executescript(tables.SCHEMA)
+    head = log.head()
     found: Iterable[Sequence[facts.Recorded]] = (
-        log.by_stream(log.head())
+        log.by_stream(head)
         if streams is None
-        else (log.stream(stream_id) for stream_id in streams)
+        else (
+            [each for each in log.stream(stream_id) if each.position <= head]
+            for stream_id in streams
+        )
     )
     connection.execute("BEGIN")
     for stream in found:
         _run(connection, rows_then(stream, when))
+    _run(connection, [_reached(head)])
     connection.execute("COMMIT")
     return connection
 
@@ -131,6 +136,11 @@ def replayed(log: ports.Log, when: When, streams: Iterable[UUID] | None) -> sqli
 def _run(connection: sqlite3.Connection, writes: Iterable[rows.Write]) -> None:
     for statement, parameters in writes:
         connection.execute(statement, parameters)
+
+
+def _reached(position: int) -> rows.Write:
+    """Up to where in the log the views tell."""
+    return "UPDATE tracking SET position=?", (position,)
 
 
 # --- in files ---------------------------------------------------------------------------------
@@ -145,14 +155,15 @@ def reached(path: Path) -> int | None:
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """A checkpoint for reading; to be used is what keeps it from being removed.
+    """One unchanging look at a checkpoint; to be used is what keeps it from being removed.
 
     Raises refusals.Unavailable when it was removed all the same, at this very moment.
     """
     try:
         os.utime(path)
         connection = sqlite3.connect(tables.uri(path), uri=True, check_same_thread=False)
-        connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("BEGIN")
+        tables.position(connection)  # the look begins with the first reading
     except (sqlite3.Error, OSError) as error:
         raise refusals.Unavailable(
             f"the past does not answer: {error}", part="past", retry_after=1
@@ -327,7 +338,7 @@ def _rewrite(
         cursor.execute("BEGIN IMMEDIATE")
         for stream_id in streams:
             _run(connection, _retold(log.stream(stream_id), before, after))
-        cursor.execute("UPDATE tracking SET position=?", (after.position,))
+        cursor.execute(*_reached(after.position))
         cursor.execute("COMMIT")
 
 

@@ -55,12 +55,13 @@ def rebuild(log: ports.Log, link: Path, progress: Progress = _silent) -> Rebuilt
     link.parent.mkdir(parents=True, exist_ok=True)
     try:
         with closing(tables.create(path)) as connection:
+            connection.execute("PRAGMA journal_mode=OFF")  # nobody reads it before it is whole
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute(f"PRAGMA cache_size={_CACHE}")
             head = log.head()
             with _no_collector():
                 project(log, connection, head, progress)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA journal_mode=WAL")
             after = tables.digest(connection)
             comparable = before is not None and before[0] == head
         tables.swap(link, path)

@@ -29,7 +29,7 @@ Rows = Iterable[tuple[Any, ...]]
 T = TypeVar("T")
 _CHUNK = 5_000
 _GROUP = 50_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _DTYPES: dict[Kind, pl.DataType] = {
     "text": pl.String(),
     "count": pl.Int64(),

@@ -53,6 +53,18 @@ def test_a_late_notice_counts_when_it_happened_and_is_known_when_it_came(
     assert client.get(f"/wheels/{noticed_late}", **query).data["shares"] == shares
 
 
+def test_a_trade_that_was_voided_later_was_not_there_before_it_was_sold(client: Client) -> None:
+    desk = Desk(client)
+    wheel = desk.wheel(capital_allocated=50_000)
+    put = desk.sell(wheel, opened_at="2026-02-10")
+    assert client.delete(f"/trades/{put}", reason="another account's").status == 200
+    before, after = (
+        client.get(f"/wheels/{wheel}/trades", as_of=day).data
+        for day in ("2026-02-09", "2026-02-11")
+    )
+    assert (len(before), len(after)) == (0, 1)
+
+
 def test_an_instant_without_an_offset_is_refused(client: Client) -> None:
     refused = client.get("/wheels", as_of="2026-03-04T12:00:00")
     assert (refused.status, refused.code) == (400, "VALIDATION_ERROR")

@@ -89,3 +89,12 @@ def test_where_the_bus_has_forgotten_a_snapshot_of_that_day_tells_the_price(
     assert list(told.values()) == [D("101.00"), D("102.00"), None]
     unknown = client.get(f"/wheels/{wheel}/position", **at(house.watch.now() - timedelta(hours=1)))
     assert unknown.status == 404
+
+
+def test_a_snapshot_that_was_superseded_tells_no_price(client: Client, desk: Desk) -> None:
+    wheel = desk.wheel("SUP", shares=100, cost_basis=50)
+    for price in (60, 70, 65):
+        said = {"price": price, "effective_at": "2026-01-07T15:00:00Z"}
+        assert client.post(f"/wheels/{wheel}/snapshots", said).status == 201
+    told = client.get(f"/wheels/{wheel}/position", as_of="2026-01-07").data
+    assert (told["current_price"], told["unrealized_pnl"]) == (D("65.00"), D("1500.00"))

@@ -154,6 +154,21 @@ def test_further_pages_tell_of_the_ledger_as_the_first_one_found_it(desk: Desk, 
     assert rest[-1]["position"] == first["position"]
 
 
+def test_pages_of_another_question_do_not_go_on(desk: Desk, g1: str) -> None:
+    first = desk.client.get("/performance/explain", wheel_id=g1, limit=1).data
+    for other in ({"figure": "fees"}, {"policy": "close"}, {"to": "2026-01-12"}, {"symbol": "X"}):
+        query = {"wheel_id": g1, "after": first["next_after"], **other}
+        told = desk.client.get("/performance/explain", **query)
+        assert (told.status, told.error["details"]["field"]) == (400, "after")
+
+
+def test_nothing_is_unrealized_in_a_span_without_today(desk: Desk) -> None:
+    wheel = desk.wheel()
+    spans = {"from": "2026-01-05"}, {"from": "2099-01-01"}, {"to": "2025-12-31"}
+    told = [desk.performance(wheel, **span)["unrealized_pnl"] for span in spans]
+    assert told == [0, None, None]
+
+
 def test_an_explanation_of_the_past_is_of_what_was_known_then(desk: Desk, g1: str) -> None:
     as_of = {"as_of": "2026-01-13", "wheel_id": g1}
     (told,) = pages(desk.client, **as_of)

@@ -146,7 +146,7 @@ TABLE: sheets.Columns = {"text": "text", "amount": "amount", "price": "price", "
 ROWS = st.lists(
     st.tuples(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
-        | st.sampled_from(["=1", "+1", "-1", "@x", "\t=1", "\r=1", '=HYPERLINK("a","b")']),
+        | st.sampled_from(["=1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", '=HYPERLINK("a","b")']),
         st.none() | st.decimals(-(10**15), 10**15, places=2),
         st.none() | st.decimals(0, 10**12, places=6),
         st.none() | st.dates(date(1980, 1, 1), date(2090, 1, 1)),
@@ -164,7 +164,7 @@ def written(rows: list[tuple[Any, ...]], form: sheets.Format) -> list[Row]:
 @given(ROWS)
 def test_csv_gives_back_what_is_no_formula(rows: list[tuple[Any, ...]]) -> None:
     for (text, amount, price, day), told in zip(rows, written(rows, "csv"), strict=True):
-        assert not told["text"].startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert not told["text"].startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
         assert told["text"].removeprefix("'") == text.removeprefix("'")
         numbers = [Decimal(each) if each else None for each in (told["amount"], told["price"])]
         assert numbers == [amount, price]

@@ -158,6 +158,37 @@ async def test_the_past_can_be_told_of_one_wheel_alone(log: EventStore) -> None:
         assert await then.rows("SELECT id FROM wheels") == [(desk.wheel_id.hex,)]
 
 
+def test_streams_that_grow_while_they_are_read_are_told_of_one_moment(log: EventStore) -> None:
+    desk = ledger.lively(log)
+    head = log.head()
+    desk.put("80", "1.00")
+
+    class Earlier(EventStore):
+        """Whose head was asked for before the last order came."""
+
+        def head(self) -> int:
+            return head
+
+    earlier = Earlier(log._recorder)
+    whole, parts = (past.replayed(earlier, NOW, each) for each in (None, [desk.wheel_id]))
+    with closing(whole), closing(parts):
+        wheel = f"SELECT body FROM wheels WHERE id='{desk.wheel_id.hex}'"  # noqa: S608
+        assert whole.execute(wheel).fetchall() == parts.execute(wheel).fetchall()
+        assert tables.position(whole) == tables.position(parts) == head
+
+
+def test_a_look_at_a_checkpoint_does_not_change_when_it_is_brought_on(
+    log: EventStore, link: Path
+) -> None:
+    desk = ledger.lively(log)
+    past.bring(log, link, NOW)
+    with closing(past.opened(past.place(link, NOW))) as look:
+        before = told(look)
+        desk.put("80", "1.00")
+        past.bring(log, link, NOW)
+        assert told(look) == before != kept(past.place(link, NOW))
+
+
 def test_the_same_instant_is_the_same_checkpoint() -> None:
     at = datetime.fromisoformat("2026-03-02T10:00:00-05:00")
     names = {When(at, None).name, When(None, at).name, When(at, at).name}
