@@ -148,11 +148,8 @@ async def _wheels(office: Office, asked: Asked, cursor: Cursor) -> AsyncIterator
     is read from the log, maybe ahead of the live views.
     """
     await office.live.reached(cursor.position)
-    where: dict[str, Any] = {
-        "id" if column == "wheel_id" else column: value
-        for column, value in asked.scope.where.items()
-    }
-    conditions, values = [f"{column}=?" for column in where], list(where.values())
+    where = asked.scope.of_wheels
+    conditions, values = [f"{column}=?" for column in where], list[Any](where.values())
     if asked.clocks.is_now:
         rows, more = _rows(asked)
         conditions.append(f"(position>? OR EXISTS ({rows}))")

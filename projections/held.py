@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain import money
 from projections import sums
 from projections.views import Views
 
@@ -24,14 +25,19 @@ class Held(msgspec.Struct, frozen=True):
 
 async def held(views: Views, scope: sums.Scope) -> list[Held]:
     """Of a wheel, a portfolio or everything, the wheels that hold something."""
-    named = {"id" if each == "wheel_id" else each: value for each, value in scope.where.items()}
+    named = scope.of_wheels
     clause = " AND ".join(("(shares OR open_trades)", *(f"{column}=?" for column in named)))
     found = await views.rows(
         "SELECT portfolio_id, symbol, shares, basis, tax_basis, open_trades FROM wheels "  # noqa: S608
         f"WHERE {clause}",
         list(named.values()),
     )
-    return [Held(UUID(row[0]), row[1], row[2], _usd(row[3]), _usd(row[4]), row[5]) for row in found]
+    return [
+        Held(
+            UUID(row[0]), row[1], row[2], money.from_cents(row[3]), money.from_cents(row[4]), row[5]
+        )
+        for row in found
+    ]
 
 
 async def any_open(views: Views, scope: sums.Scope) -> bool:
@@ -42,7 +48,3 @@ async def any_open(views: Views, scope: sums.Scope) -> bool:
         list(scope.where.values()),
     )
     return bool(found)
-
-
-def _usd(cents: int) -> Decimal:
-    return Decimal(cents).scaleb(-2)

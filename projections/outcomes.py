@@ -104,11 +104,15 @@ def fields(counted: Counted) -> dict[str, Any]:
         "loss_rate": _ratio(100 * counted.losses, counted.ended),
         "average_win": _average(counted.won, counted.wins),
         "average_loss": _average(counted.lost, counted.losses),
-        "largest_win": _usd(counted.best) if counted.best and counted.best > 0 else None,
-        "largest_loss": _usd(counted.worst) if counted.worst and counted.worst < 0 else None,
-        "gross_gain": _usd(counted.gains),
-        "gross_loss": _usd(counted.shortfalls),
-        "net_premium": _usd(net),
+        "largest_win": money.from_cents(counted.best)
+        if counted.best and counted.best > 0
+        else None,
+        "largest_loss": money.from_cents(counted.worst)
+        if counted.worst and counted.worst < 0
+        else None,
+        "gross_gain": money.from_cents(counted.gains),
+        "gross_loss": money.from_cents(counted.shortfalls),
+        "net_premium": money.from_cents(net),
         "profit_factor": _ratio(counted.gains, -counted.shortfalls),
         "expectancy": _average(net, counted.ended),
     }
@@ -120,10 +124,6 @@ def _ratio(amount: int, of: int) -> Decimal | None:
 
 def _average(cents: int, of: int) -> Decimal | None:
     return money.cents(Decimal(cents) / of / 100) if of else None
-
-
-def _usd(cents: int) -> Decimal:
-    return Decimal(cents).scaleb(-2)
 
 
 Key = tuple[str, facts.Direction]

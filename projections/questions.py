@@ -438,7 +438,7 @@ class Totals(msgspec.Struct, frozen=True):
 
 async def totals(views: Views, scope: sums.Scope) -> Totals:
     """What a wheel, a portfolio's wheels, a symbol's or all come to."""
-    where = {("id" if name == "wheel_id" else name): value for name, value in scope.where.items()}
+    where = scope.of_wheels
     found = await views.rows(
         "SELECT COUNT(*), COALESCE(SUM(is_active), 0), COALESCE(SUM(open_trades), 0), "  # noqa: S608
         "COALESCE(SUM(capital_allocated), 0), COALESCE(SUM(collateral_in_use), 0), "

@@ -55,6 +55,11 @@ class Scope(msgspec.Struct, frozen=True):
             named["symbol"] = self.symbol.upper()
         return named
 
+    @property
+    def of_wheels(self) -> dict[str, str]:
+        """The same, as the table of wheels has it."""
+        return {"id" if column == "wheel_id" else column: of for column, of in self.where.items()}
+
 
 class Income(msgspec.Struct, frozen=True):
     """What a policy books on a day, or on all days of a span (`date` None), in USD."""
