@@ -7,16 +7,27 @@ is a BusFault (see adapters/link.py): BusDown, OutOfOrder or Rejected.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 import nats.errors
 
 from adapters import bygone
-from adapters.ears import QUOTES, Ear, Handler, QuoteEar, QuoteHandler, SubjectEar, kept_quotes
+from adapters.ears import (
+    Answerer,
+    AnsweringEar,
+    BucketEar,
+    Ear,
+    Handler,
+    SubjectEar,
+    V,
+    kept,
+    place,
+)
 from adapters.envelope import MESSAGE_ID, Envelope, Heard, Message, Unreadable, plain, sealed
 from adapters.link import (
     ANSWER_WITHIN,
@@ -27,6 +38,7 @@ from adapters.link import (
     Rejected,
     border,
     end_of,
+    kept_under,
     newest,
     prepare,
     stored,
@@ -183,12 +195,22 @@ class Bus:
         """
         return await self._hear(SubjectEar(subject, handler))
 
-    async def watch_quotes(self, handler: QuoteHandler) -> Unsubscribe:
-        """Hear the last quote of every symbol, then each newer one as it is kept.
+    async def watch_quotes(self, handler: Callable[[market.Quote], Awaitable[None]]) -> Unsubscribe:
+        """Hear the last quote of every symbol, then each newer one as it is kept."""
+        return await self.watch(subjects.QUOTES_BUCKET, ">", market.Quote, handler)
 
-        After a gap the last quotes are told again; no symbol's time ever goes backwards.
+    async def watch(
+        self, bucket: str, keys: str, kind: type[V], handler: Callable[[V], Awaitable[None]]
+    ) -> Unsubscribe:
+        """Hear what is kept under some keys of a bucket, then each newer one as it is kept.
+
+        After a gap the last ones are told again; no key's time ever goes backwards.
         """
-        return await self._hear(QuoteEar(handler))
+        return await self._hear(BucketEar(bucket, keys, kind, handler))
+
+    async def answer(self, subject: str, answerer: Answerer) -> Unsubscribe:
+        """Answer the questions that come on a subject, each by itself, also over later links."""
+        return await self._hear(AnsweringEar(subject, answerer))
 
     async def _hear(self, ear: Ear) -> Unsubscribe:
         async def stop() -> None:
@@ -203,6 +225,14 @@ class Bus:
         return stop
 
     # --- asking
+
+    async def ask(self, subject: str, data: object, within: float) -> bytes:
+        """Ask whoever answers on a subject. Raises BusDown where nobody does in that time."""
+        link = self._live()
+        message = Message(subject, data, str(uuid4()), subject, self._clock.now())
+        with border():
+            body = sealed(message, self._source)
+            return (await link.client.request(subject, body, timeout=within)).data
 
     async def last(self, stream: str, subject: str) -> Last:
         """What a stream has last on some subjects (wildcards allowed). Raises BusDown."""
@@ -232,7 +262,7 @@ class Bus:
         """The id of the newest message on some subjects, "" when there is none."""
         return (await self.last(stream, subject)).id
 
-    # --- the cache of quotes
+    # --- the buckets
 
     async def put_quote(self, quote: market.Quote) -> None:
         """Keep the quote as the last of its symbol. Raises BusDown."""
@@ -240,16 +270,32 @@ class Bus:
 
     async def put_quotes(self, quotes: Sequence[market.Quote]) -> None:
         """Keep many at once. Raises BusDown."""
-        link = self._live()
-        with border():
-            async with asyncio.timeout(ANSWER_WITHIN):
-                keys = [QUOTES + market.subject_token(quote.symbol) for quote in quotes]
-                pairs = zip(keys, quotes, strict=True)
-                await stored([await link.send(key, plain(quote)) for key, quote in pairs])
+        await self.put_all(
+            subjects.QUOTES_BUCKET,
+            {market.subject_token(quote.symbol): plain(quote) for quote in quotes},
+        )
 
     async def quotes(self) -> dict[str, market.Quote]:
         """The last quote of every symbol. Raises BusDown."""
-        return await kept_quotes(self._live())
+        bodies = (await kept(self._live(), subjects.QUOTES_BUCKET)).values()
+        found = [msgspec.json.decode(body, type=market.Quote) for body in bodies]
+        return {quote.symbol: quote for quote in found}
+
+    async def put_all(self, bucket: str, entries: Mapping[str, bytes]) -> None:
+        """Keep each under its key, in place of what was there. Raises BusDown, or Rejected."""
+        link = self._live()
+        with border():
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await stored(
+                    [await link.send(place(bucket) + key, body) for key, body in entries.items()]
+                )
+
+    async def get(self, bucket: str, key: str) -> bytes | None:
+        """What is kept under a key, if anything is. Raises BusDown."""
+        link = self._live()
+        with border():
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await kept_under(link, bucket, key)
 
     # --- the connection
 

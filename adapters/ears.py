@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 import nats.errors
@@ -13,14 +13,21 @@ from nats.aio.msg import Msg
 
 from adapters.envelope import MESSAGE_ID, Heard
 from adapters.link import ANSWER_WITHIN, BusDown, Link, border
-from domain import market, subjects
 
 log = logging.getLogger(__name__)
 
-QUOTES: Final = f"$KV.{subjects.QUOTES_BUCKET}."
-
 Handler = Callable[[Heard], Awaitable[None]]
-QuoteHandler = Callable[[market.Quote], Awaitable[None]]
+Answerer = Callable[[Heard], Awaitable[bytes]]
+
+
+class Dated(Protocol):
+    """What is kept in a bucket says of when it is."""
+
+    @property
+    def as_of(self) -> datetime: ...
+
+
+V = TypeVar("V", bound=Dated)
 
 
 class Ear(Protocol):
@@ -51,20 +58,64 @@ class SubjectEar:
                 await self._stop()
 
     async def _heard(self, message: Msg) -> None:
-        headers = message.headers or {}
         try:
-            await self._handler(Heard(message.subject, message.data, headers.get(MESSAGE_ID, "")))
+            await self._handler(_heard(message))
         except Exception:
             log.exception("bus: a message on %s was not handled", message.subject)
 
 
-class QuoteEar:
-    """Hears the bucket of last quotes: first what is in it, then what comes."""
+class AnsweringEar:
+    """Hears questions on a subject, and answers each by itself: one that takes long holds up none.
 
-    def __init__(self, handler: QuoteHandler) -> None:
+    A question whose answer cannot be made is left without one; who asked waits no longer than
+    he wants to.
+    """
+
+    def __init__(self, subject: str, answerer: Answerer) -> None:
+        self._subject = subject
+        self._answerer = answerer
+        self._stop: Callable[[], Awaitable[None]] | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def listen(self, link: Link) -> None:
+        with border():
+            subscription = await link.client.subscribe(self._subject, cb=self._asked)
+            await link.heard()
+        self._stop = subscription.unsubscribe
+
+    async def deaf(self) -> None:
+        if self._stop is not None:
+            with suppress(nats.errors.Error, OSError):
+                await self._stop()
+        for each in self._answering:
+            each.cancel()
+
+    async def _asked(self, message: Msg) -> None:
+        task = asyncio.create_task(self._answer(message), name=f"answer on {self._subject}")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, message: Msg) -> None:
+        try:
+            answer = await self._answerer(_heard(message))
+            with suppress(nats.errors.Error, OSError):
+                await message.respond(answer)
+        except Exception:
+            log.exception("bus: a question on %s was not answered", message.subject)
+
+
+class BucketEar(Generic[V]):
+    """Hears some keys of a bucket: first what is kept there, then what comes."""
+
+    def __init__(
+        self, bucket: str, keys: str, kind: type[V], handler: Callable[[V], Awaitable[None]]
+    ) -> None:
+        self._bucket = bucket
+        self._keys = keys
+        self._kind = kind
         self._handler = handler
         self._seen: dict[str, datetime] = {}
-        self._live = SubjectEar(f"{QUOTES}>", self._heard)
+        self._live = SubjectEar(f"{place(bucket)}{keys}", self._heard)
         self._fill: asyncio.Task[None] | None = None
 
     async def listen(self, link: Link) -> None:
@@ -78,35 +129,48 @@ class QuoteEar:
 
     async def _hear_so_far(self, link: Link) -> None:
         try:
-            for quote in (await kept_quotes(link)).values():
-                await self._tell(quote)
+            for key, body in (await kept(link, self._bucket, self._keys)).items():
+                await self._tell(key, body)
         except BusDown as reason:
-            log.debug("bus: the last quotes could not be read: %s", reason)
+            log.debug("bus: the bucket %s could not be read: %s", self._bucket, reason)
         except Exception:
-            log.exception("bus: a quote was not handled")
+            log.exception("bus: something kept in %s was not handled", self._bucket)
 
     async def _heard(self, heard: Heard) -> None:
         if heard.body:
-            await self._tell(msgspec.json.decode(heard.body, type=market.Quote))
+            await self._tell(heard.subject.removeprefix(place(self._bucket)), heard.body)
 
-    async def _tell(self, quote: market.Quote) -> None:
+    async def _tell(self, key: str, body: bytes) -> None:
         """Hand it on, unless a newer one was: the two ways into here can overtake each other."""
-        seen = self._seen.get(quote.symbol)
-        if seen is None or seen <= quote.as_of:
-            self._seen[quote.symbol] = quote.as_of
-            await self._handler(quote)
+        value = msgspec.json.decode(body, type=self._kind)
+        seen = self._seen.get(key)
+        if seen is None or seen <= value.as_of:
+            self._seen[key] = value.as_of
+            await self._handler(value)
 
 
-async def kept_quotes(link: Link) -> dict[str, market.Quote]:
-    """What the bucket of last quotes holds. Raises BusDown."""
+def place(bucket: str) -> str:
+    """The subject before the keys of a bucket."""
+    return f"$KV.{bucket}."
+
+
+EVERY: Final = ">"
+
+
+async def kept(link: Link, bucket: str, keys: str = EVERY) -> dict[str, bytes]:
+    """What a bucket holds under some keys (wildcards allowed). Raises BusDown."""
     with border():
-        bucket = await link.streams.key_value(subjects.QUOTES_BUCKET)
-        watcher = await bucket.watchall(ignore_deletes=True)
-        quotes: dict[str, market.Quote] = {}
+        opened = await link.streams.key_value(bucket)
+        watcher: Any = await opened.watch(keys, ignore_deletes=True)
+        found: dict[str, bytes] = {}
         try:
-            while entry := await watcher.updates(timeout=ANSWER_WITHIN):  # type: ignore[no-untyped-call]
-                quote = msgspec.json.decode(entry.value, type=market.Quote)
-                quotes[quote.symbol] = quote
+            while entry := await watcher.updates(timeout=ANSWER_WITHIN):
+                found[entry.key] = entry.value
         finally:
-            await watcher.stop()  # type: ignore[no-untyped-call]
-        return quotes
+            await watcher.stop()
+        return found
+
+
+def _heard(message: Msg) -> Heard:
+    headers = message.headers or {}
+    return Heard(message.subject, message.data, headers.get(MESSAGE_ID, ""))

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 INSTANCE: Final = ("instance",)
-WORKERS: Final = ("projector", "relay", "prices", "risk")
+WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner")
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -53,6 +53,27 @@ KEYS: Final[Mapping[str, Key]] = {
     ),
     "clock": Key("The system's time, or the market instant at which a first start begins."),
     "clock_speed": Key("Seconds of market time in a real second; 0 stands still."),
+    "schwab_app_key": Key("The key of your app at Schwab, for the market `schwab`."),
+    "schwab_app_secret": Key("The secret of that app."),
+    "schwab_callback": Key("The callback URL of that app, as it is registered at Schwab."),
+    "schwab_url": Key("Where Schwab's API is."),
+    "finnhub_key": Key("The key at Finnhub, who knows earnings dates; none: they are not known."),
+    "finnhub_url": Key("Where Finnhub's API is."),
+    "risk_free_rate": Key(
+        "The rate without risk, continuous, by which options are priced.",
+        changeable=True,
+        restart=("prices", "risk", "scanner"),
+    ),
+    "max_dte": Key(
+        "Days to expiration up to which options are recommended, where a question does not say.",
+        changeable=True,
+        restart=("scanner",),
+    ),
+    "profit_target": Key(
+        "Percent of a premium that must be earned before an alert says so.",
+        changeable=True,
+        restart=("risk",),
+    ),
     "fee_per_contract": Key(
         "Fees for one option contract, in dollars, where a trade does not say.",
         changeable=True,

@@ -35,6 +35,16 @@ Dollars = Annotated[
     Decimal,
     Meta(description="an amount in dollars, 0 to 1000, with at most 6 digits after the point"),
 ]
+Web = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s]+[^\s/]\Z",
+        description="a URL such as https://api.example, without a slash at its end",
+    ),
+]
+Rate = Annotated[float, Meta(ge=-0.1, le=1, description="a part a year, -0.1 to 1: 0.04 is 4 %")]
+Days = Annotated[int, Meta(ge=1, le=90, description="calendar days, 1 to 90")]
+Percent = Annotated[float, Meta(gt=0, lt=100, description="percent, above 0 and below 100")]
 Seed = Annotated[int, Meta(ge=0, description="a whole number, 0 or more")]
 Origins = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+\Z")], ...],

@@ -171,9 +171,10 @@ async def prepare(link: Link) -> None:
     with border():
         for stream in subjects.STREAMS:
             await _ensure(link.streams, stream)
-        await link.streams.create_key_value(
-            bucket=subjects.QUOTES_BUCKET, history=1, direct=True, storage=api.StorageType.FILE
-        )
+        for bucket in subjects.BUCKETS:
+            await link.streams.create_key_value(
+                bucket=bucket, history=1, direct=True, storage=api.StorageType.FILE
+            )
 
 
 async def stored(sent: Sequence[asyncio.Future[int]], after: int | None = None) -> int:
@@ -197,6 +198,15 @@ async def newest(link: Link, stream: str, subject: str) -> api.RawStreamMsg | No
         return await link.streams.get_last_msg(stream, subject)
     except nats.js.errors.NotFoundError:
         return None
+
+
+async def kept_under(link: Link, bucket: str, key: str) -> bytes | None:
+    """The value of a key of a bucket, read straight from its stream; None where there is none."""
+    try:
+        found = await link.streams.get_last_msg(f"KV_{bucket}", f"$KV.{bucket}.{key}", direct=True)
+    except nats.js.errors.NotFoundError:
+        return None
+    return found.data or None
 
 
 async def end_of(link: Link, stream: str) -> int:

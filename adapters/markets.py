@@ -27,7 +27,7 @@ def open_market(settings: Settings, clock: ports.Clock) -> market.MarketData:
             return _replay(settings, clock)
         case "schwab":
             raise Misconfigured(
-                "market", "schwab", "simulated or replay: schwab comes with a later version"
+                "market", "schwab", "simulated or replay: the schwab adapter is not wired yet"
             )
 
 

@@ -14,7 +14,16 @@ from typing import Final
 from adapters.settings import Settings
 
 CONFIG: Final = Path(__file__).resolve().parent.parent / "nats.conf"
-ROLES: Final = ("api", "projector", "relay", "prices", "risk", "scheduler", "subscriber")
+ROLES: Final = (
+    "api",
+    "projector",
+    "relay",
+    "prices",
+    "risk",
+    "scanner",
+    "scheduler",
+    "subscriber",
+)
 
 
 class NoServer(Exception):

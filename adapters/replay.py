@@ -96,6 +96,19 @@ class Replay:
         known = sorted(self._tape(symbol).dividends, key=lambda dividend: dividend.ex_date)
         return tuple(dividend for dividend in known if first <= dividend.ex_date <= last)
 
+    async def volatilities(
+        self,
+        symbol: str,
+        first: date,  # noqa: ARG002
+        last: date,  # noqa: ARG002
+    ) -> tuple[market.DayVolatility, ...]:
+        """Give none yet."""
+        self._tape(symbol)
+        return ()
+
+    def login(self) -> None:
+        """Nobody asks who we are."""
+
     def quote_at(self, symbol: str, instant: datetime) -> market.Quote:
         """The quote at any instant. Raises a MarketFault when there is none."""
         tape, known = self._tape(symbol), symbol.upper()

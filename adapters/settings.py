@@ -28,7 +28,7 @@ CONFIG_VARIABLE: Final = "WHEEL_CONFIG"
 DEFAULT_CONFIG: Final = Path("config/server.yaml")
 FIRST_YEAR: Final = 1973
 LAST_YEAR: Final = 2200
-HIDDEN: Final = frozenset({"api_token"})
+HIDDEN: Final = frozenset({"api_token", "schwab_app_key", "schwab_app_secret", "finnhub_key"})
 """Keys whose value is never shown, whatever is wrong with it."""
 _IN_QUERY: Final = re.compile(r"(?i)(password=)[^&\s]+")
 
@@ -65,6 +65,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     price_interval: kinds.Seconds = 300.0
     clock: kinds.Start = "system"
     clock_speed: kinds.Speed = 1.0
+    schwab_app_key: kinds.Text | None = None
+    schwab_app_secret: kinds.Text | None = None
+    schwab_callback: kinds.Web = "https://127.0.0.1:8182"
+    schwab_url: kinds.Web = "https://api.schwabapi.com"
+    finnhub_key: kinds.Text | None = None
+    finnhub_url: kinds.Web = "https://finnhub.io/api/v1"
+    risk_free_rate: kinds.Rate = 0.04
+    max_dte: kinds.Days = 14
+    profit_target: kinds.Percent = 50.0
     fee_per_contract: kinds.Dollars = Decimal("0.65")
     log_format: kinds.LogFormat = "text"
     log_level: kinds.LogLevel = "info"
@@ -89,6 +98,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def logs_dir(self) -> Path:
         return self.data_dir / "logs"
+
+    @property
+    def schwab_dir(self) -> Path:
+        """The login at Schwab, encrypted, and its key where no keyring keeps that."""
+        return self.data_dir / "schwab"
 
     @property
     def nats_dir(self) -> Path:
@@ -346,8 +360,9 @@ def _check_together(settings: Settings) -> None:
         raise Misconfigured(
             "api_token", None, f"set, as api_host is {settings.api_host}: others can reach it"
         )
-    if settings.market == "schwab":
-        raise Misconfigured("market", "schwab", "simulated or replay: schwab comes later")
+    for key in ("schwab_app_key", "schwab_app_secret") if settings.market == "schwab" else ():
+        if getattr(settings, key) is None:
+            raise Misconfigured(key, None, "set, as market is schwab: it is the app's at Schwab")
     start = settings.market_start
     if start is not None and not FIRST_YEAR <= start.year <= LAST_YEAR:
         raise Misconfigured("clock", settings.clock, f"from {FIRST_YEAR} to {LAST_YEAR}")

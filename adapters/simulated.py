@@ -120,6 +120,21 @@ class Simulated:
             if number % sessions.QUARTER == about.dividend_phase
         )
 
+    async def volatilities(
+        self, symbol: str, first: date, last: date
+    ) -> tuple[market.DayVolatility, ...]:
+        instant = self._now()
+        known = self._known(symbol, instant)
+        days = calendar.sessions(
+            max(first, sessions.EPOCH), min(last, calendar.last_close(instant))
+        )
+        return tuple(
+            market.DayVolatility(day, chains.at_the_money(known, day, self._paths)) for day in days
+        )
+
+    def login(self) -> None:
+        """Nobody asks who we are."""
+
     def quote_at(self, symbol: str, instant: datetime) -> market.Quote:
         """The quote at any instant. Raises a MarketFault when there is none."""
         known = self._known(symbol, instant)

@@ -16,20 +16,27 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import ClassVar, Final, Literal, Protocol
 
 import msgspec
 
 PriceState = Literal["live", "delayed", "stale", "missing"]
+ProviderState = Literal["live", "delayed", "stale", "throttled", "unauthenticated", "down"]
+"""How a provider is as a whole: what it says counts, or why it says nothing that does."""
 Direction = Literal["put", "call"]
 
-LONGEST_SYMBOL = 10
+LONGEST_SYMBOL: Final = 10
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,9}")
 _SPEAKABLE = re.compile(r"[A-Za-z0-9.-]+")
 
 
 class MarketFault(Exception):
-    """A question that the market's provider did not answer, and about which symbol."""
+    """A question that the market's provider did not answer, and about which symbol.
+
+    `state` is what such a fault makes of the provider; None where it is about the symbol alone.
+    """
+
+    state: ClassVar[ProviderState | None] = None
 
     def __init__(self, symbol: str, why: str) -> None:
         super().__init__(f"{symbol}: {why}")
@@ -48,16 +55,31 @@ class NoData(MarketFault):
 
 
 class ProviderDown(MarketFault):
+    state = "down"
+
     def __init__(self, symbol: str, why: str = "the provider does not answer") -> None:
         super().__init__(symbol, why)
 
 
 class Throttled(MarketFault):
-    def __init__(self, symbol: str, why: str = "the provider was asked too often") -> None:
+    """`retry_after` in (real) seconds, where the provider says how long to wait."""
+
+    state = "throttled"
+
+    def __init__(
+        self,
+        symbol: str,
+        why: str = "the provider was asked too often",
+        *,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(symbol, why)
+        self.retry_after = retry_after
 
 
 class ReauthRequired(MarketFault):
+    state = "unauthenticated"
+
     def __init__(self, symbol: str, why: str = "the login at the provider has ended") -> None:
         super().__init__(symbol, why)
 
@@ -133,6 +155,72 @@ class Dividend(msgspec.Struct, frozen=True):
     amount: Decimal
 
 
+class Earning(msgspec.Struct, frozen=True):
+    """A date on which a company reports, as it was known at `fetched_at`: such dates move.
+
+    `hour` is before the market opens, after it closes, during the session, or not known.
+    """
+
+    symbol: str
+    day: date
+    hour: Literal["bmo", "amc", "dmh", ""]
+    source: str
+    fetched_at: datetime
+
+
+class DayVolatility(msgspec.Struct, frozen=True):
+    """A session's at-the-money implied volatility, thirty days out, as a decimal a year."""
+
+    day: date
+    volatility: float
+
+
+class Login(msgspec.Struct, frozen=True):
+    """Since when a provider lets us in, and when that ends for good; only a person renews it."""
+
+    since: datetime
+    ends: datetime
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """How the provider is: since when, and why where it is not well; and its login, if it has one.
+
+    `as_of` is when that was said.
+    """
+
+    source: str
+    state: ProviderState
+    since: datetime
+    as_of: datetime
+    reason: str | None = None
+    login: Login | None = None
+
+
+class HeldMarks(msgspec.Struct, frozen=True, kw_only=True):
+    """What the market says of the contracts that are held in one symbol, and of what awaits them.
+
+    `options` has only those that are listed; `price` is the underlying's, in the same instant.
+    `dividend` is the next one to come; `earnings` the dates known ahead, None where nobody knows.
+    """
+
+    symbol: str
+    price: Decimal
+    options: tuple[OptionMark, ...]
+    dividend: Dividend | None
+    earnings: tuple[date, ...] | None
+    as_of: datetime
+    source: str
+    state: PriceState
+
+
+class EarningsData(Protocol):
+    """Who knows when companies report. Whatever goes wrong comes out as a MarketFault."""
+
+    async def earnings(self, symbol: str, first: date, last: date) -> tuple[Earning, ...]:
+        """Give the dates within the window, in order."""
+        ...
+
+
 class MarketData(Protocol):
     """A provider of prices. Whatever goes wrong inside comes out as a MarketFault.
 
@@ -157,6 +245,17 @@ class MarketData(Protocol):
 
     async def ex_dividends(self, symbol: str, first: date, last: date) -> tuple[Dividend, ...]:
         """Give the dividends whose ex-date lies within the window, in order."""
+        ...
+
+    async def volatilities(self, symbol: str, first: date, last: date) -> tuple[DayVolatility, ...]:
+        """Give the at-the-money volatilities of finished sessions, as far as they are known.
+
+        A provider that only knows the present gives none: then they are collected day by day.
+        """
+        ...
+
+    def login(self) -> Login | None:
+        """The login with which it is asked; None where none is needed, or there is none."""
         ...
 
 

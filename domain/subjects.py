@@ -4,6 +4,7 @@
     views.advanced                                        nudge: the projector's position
     ledger.event.<kind>.<stream id>.<Name>                LEDGER   every fact, once, in order
     market.quote.<SYMBOL>, market.chain.<SYMBOL>          MARKET   prices as they come in
+    market.ask, scan.ask                                  a question, answered to who asks
     risk.position.<portfolio>.<wheel>                     RISK     a position's risk changed
     risk.alert.<severity>.<SYMBOL>.<rule>                 RISK     raised, cleared, seen, muted
     opportunity.<SYMBOL>                                  RISK     what a scan found
@@ -29,14 +30,23 @@ VIEWS_ADVANCED: Final = "views.advanced"
 
 EVERY_LEDGER_EVENT: Final = "ledger.event.>"
 EVERY_QUOTE: Final = "market.quote.>"
+EVERY_CHAIN: Final = "market.chain.>"
+EVERY_OPPORTUNITY: Final = "opportunity.>"
+EVERY_JOB: Final = "ops.job.>"
 EVERY_POSITION_RISK: Final = "risk.position.>"
 EVERY_ALERT: Final = "risk.alert.>"
 EVERY_HEARTBEAT: Final = "ops.heartbeat.>"
 
+MARKET_ASK: Final = "market.ask"
+SCAN_ASK: Final = "scan.ask"
+
 QUOTES_BUCKET: Final = "quotes"
+MARKET_BUCKET: Final = "market"
+"""All else that the market said last: chains, histories, dates, marks, and how the provider is."""
+BUCKETS: Final = (QUOTES_BUCKET, MARKET_BUCKET)
 
 AlertStatus = Literal["raised", "cleared", "acknowledged", "muted"]
-Outcome = Literal["started", "succeeded", "failed"]
+Outcome = Literal["started", "progress", "succeeded", "failed"]
 WorkerState = Literal["starting", "running", "waiting", "stopping"]
 
 AnyFact = (

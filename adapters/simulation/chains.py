@@ -18,6 +18,7 @@ from domain import calendar, market
 
 WEEKLY_DAYS = 60
 LISTED_DAYS = 190
+MONTH = timedelta(days=30)
 NARROWEST, WIDEST, WIDTH_IN_SIGMAS = 0.10, 0.60, 2.7
 
 _FRIDAY = 4
@@ -85,6 +86,16 @@ def marks(
             volume,
         )
     )
+
+
+def at_the_money(symbol: str, day: date, prices: Paths) -> float:
+    """The volatility that options at the money imply at a session's close, a month out."""
+    about, end = profile(symbol), day + MONTH
+    years = np.array([MONTH.days / 365])
+    theta = options.atm_variance(
+        about, prices.volatility(day), years, _reports_before(about, day, (end,))
+    )
+    return float(np.sqrt(theta / years)[0])
 
 
 def blinded(option: market.OptionMark) -> market.OptionMark:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, KeyValueConfig, StreamConfig
 from nats.js.errors import APIError
@@ -18,16 +19,34 @@ from adapters.settings import Settings
 
 STREAMS = {
     "LEDGER": ["ledger.event.>"],
-    "MARKET": ["market.>"],
+    "MARKET": ["market.quote.*", "market.chain.*"],
     "RISK": ["risk.>", "opportunity.>"],
     "OPS": ["ops.>"],
 }
+BUCKETS = ("quotes", "market")
 MAY_PUBLISH = {
-    "api": ["ledger.appended", "ops.heartbeat.api"],
+    "api": ["ledger.appended", "market.ask", "scan.ask", "ops.heartbeat.api"],
     "projector": ["views.advanced", "ops.heartbeat.projector"],
-    "relay": ["ledger.event.wheel.1.OptionSold", "risk.alert.HIGH.SPY.itm", "ops.heartbeat.relay"],
-    "prices": ["market.quote.SPY", "market.chain.SPY", "$KV.quotes.SPY", "ops.heartbeat.prices"],
+    "relay": [
+        "ledger.event.wheel.1.OptionSold",
+        "risk.alert.HIGH.SPY.itm",
+        "opportunity.SPY",
+        "ops.heartbeat.relay",
+    ],
+    "prices": [
+        "market.quote.SPY",
+        "market.chain.SPY",
+        "$KV.quotes.SPY",
+        "$KV.market.chain.SPY",
+        "ops.heartbeat.prices",
+    ],
     "risk": ["risk.position.1.2", "ledger.appended", "ops.heartbeat.risk"],
+    "scanner": [
+        "market.ask",
+        "ledger.appended",
+        "ops.job.opportunity_scanning.progress",
+        "ops.heartbeat.scanner",
+    ],
     "scheduler": ["ops.job.nightly.started", "ops.heartbeat.scheduler"],
     "subscriber": [],
 }
@@ -130,7 +149,8 @@ async def streams(enter: Enter) -> None:
     js = await enter("risk")
     for name, subjects in STREAMS.items():
         await js.add_stream(StreamConfig(name=name, subjects=subjects))
-    await js.create_key_value(KeyValueConfig(bucket="quotes"))
+    for bucket in BUCKETS:
+        await js.create_key_value(KeyValueConfig(bucket=bucket))
 
 
 @pytest.mark.parametrize("role", OWN_ROLES)
@@ -141,8 +161,10 @@ async def test_any_of_our_roles_can_make_every_stream_and_the_bucket(
     for name, subjects in STREAMS.items():
         await js.add_stream(StreamConfig(name=name, subjects=subjects))
         await js.update_stream(StreamConfig(name=name, subjects=subjects))
-    await js.create_key_value(KeyValueConfig(bucket="quotes"))
-    assert {info.config.name for info in await js.streams_info()} == {*STREAMS, "KV_quotes"}
+    for bucket in BUCKETS:
+        await js.create_key_value(KeyValueConfig(bucket=bucket))
+    made = {info.config.name for info in await js.streams_info()}
+    assert made == {*STREAMS, *(f"KV_{bucket}" for bucket in BUCKETS)}
 
 
 @pytest.mark.parametrize("role", MAY_PUBLISH)
@@ -158,6 +180,27 @@ def test_a_role_publishes_no_others_subjects(call: Call, role: str) -> None:
     if role == "scheduler":
         others = [subject for subject in others if not subject.startswith("ops.")]
     assert not any(line.may_publish(subject) for subject in others)
+
+
+@pytest.mark.parametrize(("asks", "answers"), [("api", "prices"), ("scanner", "prices")])
+async def test_who_is_asked_may_answer(server: Settings, asks: str, answers: str) -> None:
+    async with AsyncExitStack() as visitors:
+        asking, answering = [await _plain(server, role, visitors) for role in (asks, answers)]
+
+        async def answer(question: Msg) -> None:
+            await question.respond(b"42")
+
+        await answering.subscribe("market.ask", cb=answer)
+        await answering.flush()
+        assert (await asking.request("market.ask", b"?", timeout=5)).data == b"42"
+
+
+async def _plain(server: Settings, role: str, visitors: AsyncExitStack) -> Client:
+    client = Client()
+    secret = nats_server.password(server.data_dir, role)
+    await client.connect(server.bus_url, user=role, password=secret, allow_reconnect=False)
+    visitors.push_async_callback(client.close)
+    return client
 
 
 @pytest.mark.parametrize("role", MAY_PUBLISH)
@@ -183,7 +226,7 @@ def test_the_subscriber_may_listen_to_what_is_meant_for_it(call: Call, subject: 
     assert call("subscriber").may_subscribe(subject)
 
 
-@pytest.mark.parametrize("subject", [">", "ledger.appended", "$KV.quotes.>", "$JS.>", "market.>"])
+@pytest.mark.parametrize("subject", [">", "ledger.appended", "$KV.>", "$JS.>", "market.>", "*.ask"])
 def test_the_subscriber_may_listen_to_nothing_else(call: Call, subject: str) -> None:
     assert not call("subscriber").may_subscribe(subject)
 
@@ -261,11 +304,11 @@ async def test_last_quotes_are_put_by_prices_and_watched_by_the_others(enter: En
     bucket = await (await enter("prices")).key_value("quotes")
     await bucket.put("SPY", b"375.31")
     seen = []
-    for role in ("api", "projector", "relay", "risk", "scheduler"):
+    for role in ("api", "projector", "relay", "risk", "scanner", "scheduler"):
         watcher = await (await (await enter(role)).key_value("quotes")).watchall()
         entry = await anext(watcher)
         seen.append(entry and entry.value)
-    assert seen == [b"375.31"] * 5
+    assert seen == [b"375.31"] * 6
 
 
 def test_nobody_enters_without_a_password(server: Settings) -> None:
