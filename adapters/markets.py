@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -29,6 +29,15 @@ def open_market(settings: Settings, clock: ports.Clock) -> market.MarketData:
             raise Misconfigured(
                 "market", "schwab", "simulated or replay: the schwab adapter is not wired yet"
             )
+
+
+def open_earnings(
+    settings: Settings,  # noqa: ARG001
+    clock: ports.Clock,  # noqa: ARG001
+    provider: market.MarketData,
+) -> market.EarningsData | None:
+    """Who knows earnings: the provider itself where it does, None where nobody does."""
+    return cast("market.EarningsData", provider) if hasattr(provider, "earnings") else None
 
 
 def _simulated(settings: Settings, clock: ports.Clock) -> market.MarketData:

@@ -7,6 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
+REGULATORY = Decimal("0.012")
+"""What the regulators take of a contract sold, about: part of an estimate, never of a fact."""
+
 
 class Tariff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From a day on, USD a contract for buying or selling; assignment is free."""

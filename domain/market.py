@@ -89,6 +89,20 @@ class Unreadable(MarketFault):
         super().__init__(symbol, why)
 
 
+FAULTS: Final[dict[str, type[MarketFault]]] = {
+    each.__name__: each
+    for each in (UnknownSymbol, NoData, ProviderDown, Throttled, ReauthRequired, Unreadable)
+}
+
+
+def fault(name: str, symbol: str, why: str, retry_after: float | None = None) -> MarketFault:
+    """The fault that another process was told; an unknown name is a provider that is down."""
+    kind = FAULTS.get(name, ProviderDown)
+    if issubclass(kind, Throttled):
+        return kind(symbol, why, retry_after=retry_after)
+    return kind(symbol, why)
+
+
 class Quote(msgspec.Struct, frozen=True):
     """The last price of a share, and when, by whom and how freshly it was said."""
 

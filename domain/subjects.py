@@ -43,8 +43,10 @@ SCAN_ASK: Final = "scan.ask"
 QUOTES_BUCKET: Final = "quotes"
 MARKET_BUCKET: Final = "market"
 """All else that the market said last: chains, histories, dates, marks, and how the provider is."""
+PROVIDER_KEY: Final = "provider"
 BUCKETS: Final = (QUOTES_BUCKET, MARKET_BUCKET)
 
+MarketKind = Literal["chain", "history", "dividends", "earnings", "volatilities"]
 AlertStatus = Literal["raised", "cleared", "acknowledged", "muted"]
 Outcome = Literal["started", "progress", "succeeded", "failed"]
 WorkerState = Literal["starting", "running", "waiting", "stopping"]
@@ -140,6 +142,8 @@ CHANNELS: Final[dict[str, Channel]] = {
     "views.advanced": Channel(VIEWS_ADVANCED, None),
     "ledger.event": Channel("ledger.event.{kind}.{stream_id}.{name}", "LEDGER"),
     "market.quote": Channel("market.quote.{symbol}", "MARKET"),
+    "market.chain": Channel("market.chain.{symbol}", "MARKET"),
+    "market.ask": Channel(MARKET_ASK, None),
     "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
     "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
     "ops.heartbeat": Channel("ops.heartbeat.{worker}", "OPS"),
@@ -227,6 +231,27 @@ def alert_notice(recorded: facts.Recorded, fact: facts.AlertFact) -> AlertNotice
             return replace(told, status="muted", message=f"muted until {until}")
         case _:
             assert_never(fact)
+
+
+class MarketQuestion(msgspec.Struct, frozen=True):
+    """Please have this answer in the bucket `market`, for the dates from first to last.
+
+    A patient question waits until nobody else does.
+    """
+
+    kind: MarketKind
+    symbol: str
+    first: date
+    last: date
+    patient: bool = False
+
+
+class MarketAnswer(msgspec.Struct, frozen=True):
+    """It is there; or why not: the name of the fault, in words, and when to ask again."""
+
+    fault: str | None = None
+    why: str = ""
+    retry_after: float | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
-from domain import refusals
+from domain import facts, refusals
 from projections import tables
 
 
@@ -19,3 +22,21 @@ def held(link: Path) -> set[str]:
         )
         return {row[0] for row in found}
     return set()
+
+
+Contract = tuple[facts.Direction, str, date]
+"""Direction, strike as text without trailing zeros, expiration."""
+
+
+def contracts(link: Path) -> dict[str, frozenset[Contract]]:
+    """By symbol, the contracts of all open options; none without views."""
+    if not link.exists():
+        return {}
+    found: defaultdict[str, set[Contract]] = defaultdict(set)
+    with suppress(refusals.Unavailable), tables.reading(link) as connection:
+        for symbol, direction, strike, expiration in connection.execute(
+            "SELECT DISTINCT symbol, direction, strike, expiration_date FROM open_options"
+        ):
+            listed = f"{Decimal(strike).normalize():f}"
+            found[symbol].add((direction, listed, date.fromisoformat(expiration)))
+    return {symbol: frozenset(each) for symbol, each in found.items()}

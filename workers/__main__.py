@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from typing import Final
 
 from adapters import nats_server, settings
@@ -34,21 +33,9 @@ async def _relay(context: running.Context) -> None:
 
 
 async def _prices(context: running.Context) -> None:
-    from adapters import markets
-    from projections import symbols
-    from workers import prices
+    from workers import market_day
 
-    woken = await running.wake_on(context.bus, subjects.VIEWS_ADVANCED)
-    await prices.run(
-        provider=markets.open_market(context.settings, context.clock),
-        connected=context.bus,
-        clock=context.clock,
-        held=partial(asyncio.to_thread, symbols.held, context.settings.views_path),
-        interval=context.clock.real_seconds(context.settings.price_interval),
-        stop=context.stop,
-        woken=woken,
-        beat=context.beat,
-    )
+    await market_day.run(context)
 
 
 async def _risk(context: running.Context) -> None:

@@ -5,25 +5,28 @@ time, and once more when it has closed, for the closing price; a symbol that is 
 What a symbol's price was stays in the bucket while its provider does not answer.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
-import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol
+from datetime import datetime
+from typing import Any, Final, Protocol
 
-from adapters import bus
-from domain import calendar, market, ports, subjects
+from msgspec.structs import replace
+
+from adapters import bus, envelope
+from domain import market, ports, subjects
 from workers import running
+from workers.rounds import Rounds
+from workers.standing import Standing
 
 log = logging.getLogger(__name__)
 
-SHORTEST: Final = 0.2
 LOOK_EVERY: Final = 1.0
 BREATH: Final = 0.05
 
-Turn = Literal["whole", "failing", "new"]
 Held = Callable[[], Awaitable[set[str]]]
 
 
@@ -36,8 +39,7 @@ class Provider(Protocol):
 
 
 async def run(
-    provider: Provider,
-    connected: bus.Bus,
+    desk: Desk,
     clock: ports.Clock,
     held: Held,
     interval: float,
@@ -46,15 +48,15 @@ async def run(
     beat: dict[str, Any],
 ) -> None:
     """Refresh until asked to stop; `interval` is in real seconds."""
-    desk = Desk(provider, connected)
-    rounds = Rounds(max(SHORTEST, interval))
+    rounds = Rounds(interval)
     while not stop.is_set():
         woken.clear()
         symbols = await held()
-        if connected.connected:
+        if desk.connected:
             await _look(symbols, desk, rounds, clock.now())
+            await desk.tell_standing()
         beat.update(
-            state="running" if connected.connected else "waiting",
+            state="running" if desk.connected else "waiting",
             symbols=len(symbols),
             failing=len(desk.failing),
             published=desk.published,
@@ -63,7 +65,7 @@ async def run(
         await running.nap(min(LOOK_EVERY, rounds.every), woken, stop)
 
 
-async def _look(symbols: set[str], desk: "Desk", rounds: "Rounds", now: datetime) -> None:
+async def _look(symbols: set[str], desk: Desk, rounds: Rounds, now: datetime) -> None:
     """Refresh what is due; what the bus did not take stays due."""
     turn = rounds.turn(desk.connections, now)
     wanted = {
@@ -75,46 +77,21 @@ async def _look(symbols: set[str], desk: "Desk", rounds: "Rounds", now: datetime
         rounds.begin(desk.connections, now)
 
 
-class Rounds:
-    """When it is whose turn: every symbol, those that failed, or only those that are new."""
-
-    def __init__(self, every: float) -> None:
-        self.every = every
-        self._begun = -math.inf
-        self._market_time = datetime.min.replace(tzinfo=UTC)
-        self._connections = 0
-
-    def turn(self, connections: int, now: datetime) -> Turn:
-        if connections != self._connections:
-            return "whole"  # the first round; or the bus is a new one, perhaps an empty one
-        if asyncio.get_running_loop().time() < self._begun + self.every:
-            return "new"
-        return "whole" if self._has_traded(now) else "failing"
-
-    def begin(self, connections: int, now: datetime) -> None:
-        self._begun = asyncio.get_running_loop().time()
-        self._market_time = now
-        self._connections = connections
-
-    def _has_traded(self, now: datetime) -> bool:
-        """Whether there can be news since the last round.
-
-        The market need not be open now: the last price of a day comes after its close, and on
-        a fast clock a whole session fits between two looks.
-        """
-        closed = calendar.close_at(calendar.last_close(now))
-        return calendar.is_open(now) or closed > self._market_time
-
-
 class Desk:
     """Asks the provider and tells the bus; remembers who is known and who fails, and why."""
 
-    def __init__(self, provider: Provider, connected: bus.Bus) -> None:
+    def __init__(self, provider: Provider, connected: bus.Bus, standing: Standing) -> None:
         self._provider = provider
+        self._standing = standing
+        self._told: tuple[int, market.Provider] | None = None
         self._bus = connected
         self.known: set[str] = set()
         self.failing: dict[str, str] = {}
         self.published = 0
+
+    @property
+    def connected(self) -> bool:
+        return self._bus.connected
 
     @property
     def connections(self) -> int:
@@ -123,12 +100,27 @@ class Desk:
     async def refresh(self, symbols: set[str]) -> bool:
         """Ask for these and publish what comes; whether the bus took it."""
         answers = await self._provider.quotes(sorted(symbols)) if symbols else {}
+        self._standing.quoted(answers.values())
         quotes = [answer for answer in answers.values() if isinstance(answer, market.Quote)]
         self._tell({symbol: _fault(answer) for symbol, answer in answers.items()})
         if not await self._publish(quotes):
             return False
         self.known |= symbols
         return True
+
+    async def tell_standing(self) -> None:
+        """Keep how the provider is, where that has changed or the bus may not know it."""
+        provider = self._standing.told()
+        news = self.connections, replace(provider, as_of=provider.since)
+        if news == self._told:
+            return
+        try:
+            entry = {subjects.PROVIDER_KEY: envelope.plain(provider)}
+            await self._bus.put_all(subjects.MARKET_BUCKET, entry)
+        except bus.BusFault as reason:
+            log.debug("not told: %s", reason)
+        else:
+            self._told = news
 
     async def _publish(self, quotes: list[market.Quote]) -> bool:
         try:

@@ -12,6 +12,8 @@ from adapters import bus, clock
 from domain import market, subjects
 from tests.conftest import Join, NatsServer, soon
 from workers import prices
+from workers.rounds import Rounds
+from workers.standing import Standing
 
 OPEN = datetime(2021, 1, 4, 17, 0, tzinfo=UTC)
 CLOSED = datetime(2021, 1, 3, 17, 0, tzinfo=UTC)
@@ -50,11 +52,12 @@ class Running:
 
     async def __aenter__(self) -> Self:
         await self._bus.subscribe(subjects.EVERY_QUOTE, self._hear)
+        now = clock.standing_at(self._now)
+        standing = Standing("test", now, lambda: None)
         self._task = asyncio.create_task(
             prices.run(
-                self.exchange,
-                self._bus,
-                clock.standing_at(self._now),
+                prices.Desk(self.exchange, self._bus, standing),
+                now,
                 self._symbols,
                 self._every,
                 self.stop,
@@ -173,7 +176,7 @@ IN_THE_NIGHT = datetime(2021, 1, 5, 4, 0, tzinfo=UTC)
 
 
 async def test_the_closing_price_is_asked_for_once_after_the_close() -> None:
-    rounds = prices.Rounds(every=0.0)
+    rounds = Rounds(every=0.0)
     rounds.begin(0, AT_THE_BELL)
     assert rounds.turn(0, AFTER_THE_BELL) == "whole"
     rounds.begin(0, AFTER_THE_BELL)
@@ -181,6 +184,6 @@ async def test_the_closing_price_is_asked_for_once_after_the_close() -> None:
 
 
 async def test_a_session_that_passes_between_two_looks_is_news() -> None:
-    rounds = prices.Rounds(every=0.0)
+    rounds = Rounds(every=0.0)
     rounds.begin(0, IN_THE_NIGHT)
     assert rounds.turn(0, IN_THE_NIGHT + timedelta(days=1)) == "whole"
