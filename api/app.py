@@ -12,6 +12,7 @@ from litestar.di import Provide
 from litestar.openapi.spec import OpenAPIType
 
 from api import (
+    advice,
     alerts,
     config,
     dependencies,
@@ -40,6 +41,7 @@ RESOURCES: tuple[type[Any], ...] = (
     wheels.WheelController,
     trades.TradeController,
     positions.PositionController,
+    advice.AdviceController,
     snapshots.SnapshotController,
     performance.PerformanceController,
     exports.ExportController,

@@ -150,7 +150,7 @@ class _Operation:
         self._framework = framework
         self._path = path
         self._handler = handler
-        self._is_command = method in _COMMANDS
+        self._is_command = method in _COMMANDS and not handler.opt.get("question")
         self._is_open = bool(handler.opt.get("open"))
         self._id: str = framework["operationId"]
         self._example = examples.by_operation().get(self._id, examples.Step(operation=self._id))
@@ -261,8 +261,10 @@ class _Operation:
             statuses.add("429")
         if "{" in self._path or self._id in _NAMELESS:
             statuses.add("404")
-        if self._is_command:
+        if self._is_command or self._handler.opt.get("market"):
             statuses.add("409")
+        if self._handler.opt.get("market"):
+            statuses.add("502")
         return {
             status: {"$ref": f"#/components/responses/{glossary.ERRORS[status].name}"}
             for status in sorted(statuses)

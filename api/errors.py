@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from litestar.exceptions import (
 
 from api.envelope import Reply
 from api.shapes.envelope import Failure, Fault
-from domain import ports, refusals
+from domain import market, ports, refusals
 
 _logger = logging.getLogger(__name__)
 Handler = Callable[[Request[Any, Any, Any], Any], Reply[Failure]]
@@ -44,6 +45,36 @@ def _noted(handler: Handler) -> Handler:
     return answer
 
 
+def told(reason: refusals.Refusal | market.MarketFault) -> tuple[int, Fault]:
+    """The status of an answer that is refused, and what it says."""
+    if isinstance(reason, market.MarketFault):
+        return 502, Fault("EXTERNAL_API_ERROR", f"{reason.symbol}: {reason.why}", _stands(reason))
+    status, code = next((status, code) for kind, status, code in _CODES if isinstance(reason, kind))
+    return status, Fault(code, reason.message, reason.details)
+
+
+def _stands(fault: market.MarketFault) -> dict[str, Any]:
+    unsaid = "unreadable" if isinstance(fault, market.Unreadable) else "missing"
+    details: dict[str, Any] = {
+        "symbol": fault.symbol,
+        "state": fault.state or unsaid,
+        "why": fault.why,
+    }
+    if isinstance(fault, market.Throttled) and fault.retry_after is not None:
+        details["retry_after"] = math.ceil(fault.retry_after)
+    return details
+
+
+def _parts(fault: Fault) -> tuple[str, str, dict[str, Any]]:
+    return fault.code, fault.message, fault.details
+
+
+def _again(fault: Fault) -> dict[str, str] | None:
+    """When to ask again, where that is known."""
+    after = fault.details.get("retry_after")
+    return None if after is None else {"Retry-After": str(after)}
+
+
 class Errors:
     """Exception handlers that tell the time by the one clock."""
 
@@ -54,19 +85,20 @@ class Errors:
         """For Litestar."""
         return {
             refusals.Refusal: _noted(self.refused),
+            market.MarketFault: _noted(self.unanswered),
             HTTPException: _noted(self.http),
             Exception: _noted(self.unexpected),
         }
 
     def refused(self, _: Request[Any, Any, Any], refusal: refusals.Refusal) -> Reply[Failure]:
         """A refusal in its own words."""
-        status, code = next(
-            (status, code) for kind, status, code in _CODES if isinstance(refusal, kind)
-        )
-        headers = None
-        if "retry_after" in refusal.details:
-            headers = {"Retry-After": str(refusal.details["retry_after"])}
-        return self._reply(status, code, refusal.message, refusal.details, headers)
+        status, fault = told(refusal)
+        return self._reply(status, *_parts(fault), _again(fault))
+
+    def unanswered(self, _: Request[Any, Any, Any], fault: market.MarketFault) -> Reply[Failure]:
+        """What the market's provider did not say, and the state that it is in."""
+        status, shown = told(fault)
+        return self._reply(status, *_parts(shown), _again(shown))
 
     def http(self, request: Request[Any, Any, Any], error: HTTPException) -> Reply[Failure]:
         """What the framework refuses before any of our code."""

@@ -23,6 +23,7 @@ TAGS = {
     "Wheels": "One symbol's turn of cash, puts, shares and calls; its shares, dividends, splits.",
     "Trades": "Options sold, and how they ended: expired, bought back, assigned, rolled.",
     "Positions": "Open options at the market's last word, and their risk.",
+    "Advice": "What is worth selling, and why not; what an open option can be rolled into.",
     "Snapshots": "What a wheel was worth at a moment, and how that moved.",
     "Performance": "What was earned, under a policy, in a span of New York dates.",
     "Alerts": "What asks for attention, and what somebody has said about it.",
@@ -33,20 +34,25 @@ TAGS = {
 
 PARAMETERS = {
     "alert_id": "The alert.",
+    "allow_below_basis": "Also calls whose strike is under the adjusted cost basis.",
     "closed_from": "Ended on this New York date or later.",
     "closed_to": "Ended on this New York date or earlier.",
     "direction": "put or call.",
     "expiring_from": "Expires on this date or later.",
     "expiring_to": "Expires on this date or earlier.",
+    "expiration_date": "Only contracts that expire on this date.",
+    "explain": "Also every contract that was rejected, with the rules that speak against it.",
     "interval": "How long one point is.",
     "is_active": "Only active ones, or only archived ones.",
     "opened_from": "Opened on this New York date or later.",
     "opened_to": "Opened on this New York date or earlier.",
+    "max_dte": "Calendar days to expiration at most, 1 to 90.",
     "outcome": "How it ended, or open.",
     "page": "Which page, from 1; beyond the last one there is no data.",
     "page_size": "How many on a page.",
     "portfolio_id": "The portfolio.",
     "profile": "aggressive, moderate, conservative or defensive.",
+    "ranking": "income: expected net annual return on collateral; bias: the old tool's score.",
     "risk_level": "LOW, MEDIUM or HIGH.",
     "rule": "The rule that raised it.",
     "severity": "LOW, MEDIUM or HIGH.",
@@ -137,6 +143,18 @@ ERRORS = {
                 {"request_id": "0f8fad5bd9cb469fa16570867728950e"},
             )
         },
+    ),
+    "502": Error(
+        "Unanswered",
+        "The provider of market data does not answer with what is needed; the details name its "
+        "state: stale, throttled, unauthenticated, down, missing or unreadable.",
+        {
+            "EXTERNAL_API_ERROR": (
+                "AAPL: the provider does not answer",
+                {"symbol": "AAPL", "state": "down", "why": "the provider does not answer"},
+            )
+        },
+        ("Retry-After",),
     ),
     "503": Error(
         "Unavailable",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -17,11 +17,10 @@ from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
-from domain import calendar, facts, market, money, refusals, risk
+from domain import calendar, facts, freshness, market, money, refusals, risk
 from projections import answers, questions, views
 from projections.snapshots import Moneyness
 
-STALE_AFTER = timedelta(minutes=15)
 _RANK = {"HIGH": 0, "MEDIUM": 1, "LOW": 2, None: 3}
 SORTS = (
     "symbol",
@@ -241,7 +240,7 @@ def _market(quote: market.Quote | None, at: datetime) -> dict[str, Any]:
         "extrinsic": None,
         "price_as_of": None if quote is None else quote.as_of,
         "price_source": None if quote is None else quote.source,
-        "price_state": price_state(quote, at),
+        "price_state": freshness.price_state(quote, at),
         "last_updated": at,
     }
 
@@ -266,16 +265,6 @@ def _assessed(
 
 def _moneyness(seen: risk.Assessment) -> Moneyness:
     return Moneyness(is_itm=seen.is_itm, is_otm=seen.is_otm, pct=seen.pct, label=seen.label)
-
-
-def price_state(quote: market.Quote | None, now: datetime) -> market.PriceState:
-    """What a price is worth: a live one that has not moved on while the market is open is stale."""
-    if quote is None:
-        return "missing"
-    newest = now if calendar.is_open(now) else calendar.close_at(calendar.last_close(now))
-    if quote.state == "live" and quote.as_of < newest - STALE_AFTER:
-        return "stale"
-    return quote.state
 
 
 async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Position:

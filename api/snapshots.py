@@ -11,12 +11,12 @@ from litestar import Controller, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from api import desk, positions
+from api import desk
 from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.snapshots import Trend
-from domain import facts, market, refusals, valuation
+from domain import facts, freshness, market, refusals, valuation
 from domain.story import Story
 from projections import answers, marks, questions, snapshots, sums
 
@@ -152,7 +152,7 @@ def _judged(quote: market.Quote | None, at: datetime) -> market.Quote | None:
     """A quote with what it was worth at an instant."""
     if quote is None:
         return None
-    return msgspec.structs.replace(quote, state=positions.price_state(quote, at))
+    return msgspec.structs.replace(quote, state=freshness.price_state(quote, at))
 
 
 def _streams(wheel_id: UUID) -> list[UUID]:

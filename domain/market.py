@@ -6,6 +6,7 @@ decimals; volatilities and greeks are estimates and floats. Instants are aware, 
     MarketFault                 no answer, and why
     ├── UnknownSymbol           the provider has never heard of it
     ├── NoData                  it knows the symbol, but nothing for the time asked
+    ├── StalePrice              it answers, with prices that are too old
     ├── ProviderDown            unreachable, or failing on its side
     ├── Throttled               asked too often; later may work
     ├── ReauthRequired          the login has ended; only a person can renew it
@@ -54,6 +55,13 @@ class NoData(MarketFault):
         super().__init__(symbol, why)
 
 
+class StalePrice(MarketFault):
+    state = "stale"
+
+    def __init__(self, symbol: str, why: str = "the price is too old") -> None:
+        super().__init__(symbol, why)
+
+
 class ProviderDown(MarketFault):
     state = "down"
 
@@ -91,7 +99,15 @@ class Unreadable(MarketFault):
 
 FAULTS: Final[dict[str, type[MarketFault]]] = {
     each.__name__: each
-    for each in (UnknownSymbol, NoData, ProviderDown, Throttled, ReauthRequired, Unreadable)
+    for each in (
+        UnknownSymbol,
+        NoData,
+        StalePrice,
+        ProviderDown,
+        Throttled,
+        ReauthRequired,
+        Unreadable,
+    )
 }
 
 

@@ -121,18 +121,20 @@ def advised(
     tariff: fees.Schedule,
     now: datetime,
     *,
+    last: date,
     limit: int = 10,
 ) -> Advice:
-    """Weigh what can be done. Raises market.NoData where the market does not offer the option.
+    """Weigh what can be done, with expirations up to `last`.
 
-    Takes milliseconds: in a thread where others wait.
+    Raises market.NoData where the market does not offer the option that is open. Takes
+    milliseconds: in a thread where others wait.
     """
     rows = sheet(chain, held.direction, outlook, now)
     today = _found(rows, held)
     kept = Counter[str]()
     rolls = []
     for place in range(len(rows.options)):
-        against = _against(rows, held, place)
+        against = _against(rows, held, last, place)
         if against is None:
             roll = _roll(rows, held, today, place, tariff, now)
             against = "net_debit" if roll.net_credit <= 0 else None
@@ -159,10 +161,10 @@ def _found(rows: Sheet, held: Open) -> _Now:
     raise market.NoData(held.symbol, "the option that is open is not in the chain")
 
 
-def _against(rows: Sheet, held: Open, place: int) -> str | None:
+def _against(rows: Sheet, held: Open, last: date, place: int) -> str | None:
     """What speaks against rolling into a contract, by the name of its rule."""
     option = rows.options[place]
-    if option.expiration <= held.expiration:
+    if not held.expiration < option.expiration <= last:
         return "expiration"
     nearer = option.strike > held.strike if held.direction == "put" else option.strike < held.strike
     if nearer:

@@ -19,7 +19,7 @@ from domain import calendar, market, subjects
 from projections.symbols import Contract
 from workers import running
 from workers.clerk import Clerk
-from workers.rounds import Rounds
+from workers.rounds import SHORTEST, Rounds
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ async def run(
     beat: dict[str, Any],
 ) -> None:
     """Keep the marks of all that is held until asked to stop."""
-    rounds = Rounds(clock.real_seconds(kept.FRESH["chain"].total_seconds()))
+    every = clock.real_seconds(kept.FRESH["chain"].total_seconds())
+    rounds = Rounds(max(SHORTEST, every))
     while not stop.is_set():
         woken.clear()
         desk.holds(await held())

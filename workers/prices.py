@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from adapters import bus, envelope
 from domain import market, ports, subjects
 from workers import running
-from workers.rounds import Rounds
+from workers.rounds import SHORTEST, Rounds
 from workers.standing import Standing
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ async def run(
     beat: dict[str, Any],
 ) -> None:
     """Refresh until asked to stop; `interval` is in real seconds."""
-    rounds = Rounds(interval)
+    rounds = Rounds(max(SHORTEST, interval))
     while not stop.is_set():
         woken.clear()
         symbols = await held()

@@ -20,7 +20,7 @@ class Rounds:
     """
 
     def __init__(self, every: float) -> None:
-        self.every = max(SHORTEST, every)
+        self.every = every
         self._begun = -math.inf
         self._market_time = datetime.min.replace(tzinfo=UTC)
         self._connections = 0

@@ -18,7 +18,7 @@ from api import serve
 from tests.api.client import Client
 from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
-from workers import projector, running
+from workers import market_day, projector, running
 
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 """Ten in the morning, New York: when it is in the house, unless somebody turns the watch."""
@@ -27,9 +27,9 @@ MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 class Watch(clock.Clock):
     """Runs like the system's clock, from a Monday on, and can be turned forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: datetime = MONDAY) -> None:
         super().__init__()
-        self._ahead = MONDAY - super().now()
+        self._ahead = at - super().now()
 
     def now(self) -> datetime:
         return super().now() + self._ahead
@@ -75,24 +75,35 @@ class House:
 
 @contextmanager
 def opened(
-    data_dir: Path, patch: pytest.MonkeyPatch, token: str | None = None, **chosen: Any
+    data_dir: Path,
+    patch: pytest.MonkeyPatch,
+    token: str | None = None,
+    *,
+    at: datetime = MONDAY,
+    priced: bool = False,
+    **chosen: Any,
 ) -> Iterator[House]:
-    """A house with everything in it, as long as the block lasts."""
+    """A house with everything in it, as long as the block lasts; with prices where it is told."""
     settings = Settings(
         data_dir=data_dir, api_port=free_port(), nats_port=free_port(), api_token=token, **chosen
     )
-    watch = Watch()
+    watch = Watch(at)
     patch.setattr(clock, "open", lambda _: watch)
     server = NatsServer(settings)
     server.start()
 
-    async def project(stop: asyncio.Event) -> None:
-        async with _joined(settings, watch) as connected:
-            await projector.run(running.Context("projector", settings, watch, connected, stop, {}))
+    def works(name: str, run: running.Run) -> Callable[[asyncio.Event], Awaitable[None]]:
+        async def work(stop: asyncio.Event) -> None:
+            async with _joined(settings, watch, name) as connected:
+                await run(running.Context(name, settings, watch, connected, stop, {}))
+
+        return work
 
     with ExitStack() as ends:
         ends.callback(server.stop)
-        ends.callback(in_thread(project))
+        ends.callback(in_thread(works("projector", projector.run)))
+        if priced:
+            ends.callback(in_thread(works("prices", market_day.run)))
         house = House(settings, watch)
         ends.callback(house.close)
         house.open()
@@ -100,9 +111,9 @@ def opened(
 
 
 @asynccontextmanager
-async def _joined(settings: Settings, watch: Watch) -> AsyncIterator[bus.Bus]:
-    password = nats_server.password(settings.data_dir, "projector")
-    async with bus.connect(settings.bus_url, "projector", password, watch) as connected:
+async def _joined(settings: Settings, watch: Watch, role: str) -> AsyncIterator[bus.Bus]:
+    password = nats_server.password(settings.data_dir, role)
+    async with bus.connect(settings.bus_url, role, password, watch) as connected:
         yield connected
 
 

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from api import positions
-from domain import market
+from domain import freshness, market
 
 FRIDAY_CLOSE = datetime(2026, 3, 6, 21, 0, tzinfo=UTC)
 
@@ -27,4 +26,4 @@ def quote(as_of: datetime) -> market.Quote:
 def test_a_price_is_stale_when_the_market_has_gone_on_without_it(
     as_of: datetime, now: datetime, state: str
 ) -> None:
-    assert positions.price_state(quote(as_of), now) == state
+    assert freshness.price_state(quote(as_of), now) == state

@@ -1,0 +1,215 @@
+"""The clerk and the counter: one process asks the provider, all the others ask it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import pytest
+
+from adapters import bus, kept
+from adapters.counter import Counter
+from domain import market, refusals, subjects
+from tests.conftest import Join, NatsServer, soon
+from tests.workers.exchange import FRIDAY, OPEN, Exchange, Turned
+from workers.clerk import Clerk
+from workers.standing import Standing
+
+pytestmark = pytest.mark.usefixtures("server")
+TODAY = date(2026, 3, 2)
+
+
+class Shop(NamedTuple):
+    """A clerk who answers, and who comes to ask."""
+
+    exchange: Exchange
+    clock: Turned
+    clerk: Clerk
+    standing: Standing
+    counter: Counter
+    ours: bus.Bus
+
+
+@pytest.fixture
+async def shop(join: Join) -> Shop:
+    clock = Turned()
+    exchange = Exchange(clock)
+    ours, theirs = await join("prices"), await join("api")
+    standing = Standing("test", clock, exchange.login)
+    clerk = Clerk(exchange, exchange, ours, clock, standing)
+    await ours.answer(subjects.MARKET_ASK, clerk.answer)
+    return Shop(exchange, clock, clerk, standing, Counter(theirs, clock), ours)
+
+
+async def bid(shop: Shop) -> str:
+    chain = await soon(shop.counter.chain("XYZ", FRIDAY))
+    return str(chain.options[0].bid)
+
+
+async def test_what_is_kept_and_fresh_is_not_asked_for_again(shop: Shop) -> None:
+    assert [await bid(shop), await bid(shop)] == ["1.01", "1.01"]
+    shop.clock.turn(minutes=14)
+    assert await bid(shop) == "1.01"
+
+
+async def test_what_has_grown_old_is_asked_for_again(shop: Shop) -> None:
+    assert await bid(shop) == "1.01"
+    shop.clock.turn(minutes=15)
+    assert await bid(shop) == "1.02"
+
+
+async def test_what_was_kept_for_nearer_dates_is_asked_for_again(shop: Shop) -> None:
+    await bid(shop)
+    await shop.counter.chain("XYZ", TODAY + timedelta(days=38))
+    assert len(shop.exchange.asked) == 1
+    await shop.counter.chain("XYZ", TODAY + timedelta(days=60))
+    assert shop.exchange.asked[1] == "chain XYZ 2026-03-02 2026-05-01"
+
+
+async def test_many_who_ask_the_same_at_once_are_answered_with_one_question(shop: Shop) -> None:
+    shop.exchange.slow.clear()
+    asking = [asyncio.create_task(bid(shop)) for _ in range(20)]
+    await soon(shop.exchange.until_asked(1))
+    shop.exchange.slow.set()
+    assert await asyncio.gather(*asking) == ["1.01"] * 20
+    assert len(shop.exchange.asked) == 1
+
+
+async def test_another_clerk_finds_what_was_kept(shop: Shop) -> None:
+    await bid(shop)
+    again = Clerk(shop.exchange, None, shop.ours, shop.clock, shop.standing)
+    entry = await again.keep(subjects.MarketQuestion("chain", "XYZ", TODAY, FRIDAY))
+    assert len(shop.exchange.asked) == 1
+    assert entry.fetched_at == OPEN
+
+
+FAULTS: list[Callable[[str], market.MarketFault]] = [
+    market.UnknownSymbol,
+    market.NoData,
+    market.StalePrice,
+    market.ProviderDown,
+    market.Throttled,
+    market.ReauthRequired,
+    market.Unreadable,
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_fault_comes_back_as_what_it_is(
+    shop: Shop, fault: Callable[[str], market.MarketFault]
+) -> None:
+    shop.exchange.fault = fault("XYZ")
+    with pytest.raises(type(shop.exchange.fault)) as raised:
+        await bid(shop)
+    assert raised.value.why == shop.exchange.fault.why
+    assert raised.value.symbol == "XYZ"
+
+
+async def test_how_long_to_wait_comes_back_with_it(shop: Shop) -> None:
+    shop.exchange.fault = market.Throttled("XYZ", retry_after=17)
+    with pytest.raises(market.Throttled) as raised:
+        await bid(shop)
+    assert raised.value.retry_after == 17
+
+
+@pytest.mark.parametrize("fault", [market.ProviderDown, market.UnknownSymbol, market.Unreadable])
+async def test_what_failed_is_left_alone_for_a_while(
+    shop: Shop, fault: Callable[[str], market.MarketFault]
+) -> None:
+    shop.exchange.fault = fault("XYZ")
+    for _ in range(30):
+        with pytest.raises(market.MarketFault):
+            await bid(shop)
+    assert len(shop.exchange.asked) == 1
+
+
+async def test_a_provider_that_is_down_is_down_for_every_symbol(shop: Shop) -> None:
+    shop.exchange.fault = market.ProviderDown("XYZ")
+    for symbol in ("XYZ", "ABC", "DEF"):
+        with pytest.raises(market.ProviderDown, match=symbol):
+            await shop.counter.chain(symbol, FRIDAY)
+    assert len(shop.exchange.asked) == 1
+
+
+async def test_one_symbol_that_is_unknown_leaves_the_others_alone(shop: Shop) -> None:
+    shop.exchange.fault = market.UnknownSymbol("XYZ")
+    with pytest.raises(market.UnknownSymbol):
+        await bid(shop)
+    shop.exchange.fault = None
+    assert (await shop.counter.chain("ABC", FRIDAY)).symbol == "ABC"
+    assert shop.standing.provider.state == "live"
+
+
+async def test_nobody_behind_the_counter_is_said_to_be_so(join: Join) -> None:
+    counter = Counter(await join("api"), Turned())
+    with pytest.raises(refusals.Unavailable, match="cannot be asked"):
+        await counter.chain("XYZ", FRIDAY)
+
+
+async def test_without_a_bus_it_is_said_too(join: Join, server: NatsServer) -> None:
+    connected = await join("api")
+    server.stop()
+    with pytest.raises(refusals.Unavailable, match="cannot be asked"):
+        await Counter(connected, Turned()).chain("XYZ", FRIDAY)
+
+
+async def test_who_knows_no_earnings_says_so(shop: Shop) -> None:
+    deaf = Clerk(shop.exchange, None, shop.ours, shop.clock, shop.standing)
+    with pytest.raises(market.NoData, match="no key is set"):
+        await deaf.keep(subjects.MarketQuestion("earnings", "XYZ", TODAY, FRIDAY))
+    assert not shop.exchange.asked
+
+
+async def test_dates_ahead_are_only_those_that_were_asked_for(shop: Shop) -> None:
+    ahead = TODAY + timedelta(days=30)
+    assert [each.day for each in await shop.counter.earnings("XYZ", ahead)] == [date(2026, 3, 11)]
+    assert await shop.counter.earnings("XYZ", date(2026, 3, 10)) == ()
+    assert [str(each.amount) for each in await shop.counter.dividends("XYZ", ahead)] == ["0.25"]
+    assert len(shop.exchange.asked) == 2
+
+
+async def test_the_days_volatility_is_collected_for_the_year(shop: Shop) -> None:
+    await bid(shop)
+    shop.clock.turn(days=1)
+    await bid(shop)
+    year = await shop.counter.volatilities("XYZ")
+    assert [each.day for each in year] == [date(2026, 3, 2), date(2026, 3, 3)]
+
+
+async def test_patient_questions_leave_room_for_those_who_wait(join: Join, shop: Shop) -> None:
+    patient = Counter(await join("scanner"), shop.clock, patient=True)
+    shop.exchange.slow.clear()
+    scanning = [asyncio.create_task(patient.chain(f"S{n}", FRIDAY)) for n in range(40)]
+    await soon(shop.exchange.until_asked(2))
+    waiting = asyncio.create_task(bid(shop))
+    await soon(shop.exchange.until_asked(3))
+    assert sum("XYZ" in each for each in shop.exchange.asked) == 1
+    shop.exchange.slow.set()
+    await soon(waiting)
+    await soon(asyncio.gather(*scanning))
+
+
+async def test_an_entry_of_another_version_is_as_good_as_none(shop: Shop) -> None:
+    entries = {kept.key("chain", "XYZ"): b"something else"}
+    await shop.ours.put_all(subjects.MARKET_BUCKET, entries)
+    assert await bid(shop) == "1.01"
+
+
+# --- how the provider stands ------------------------------------------------------------------
+
+
+async def test_a_fault_is_told_of_the_provider_with_its_reason_and_since_when(shop: Shop) -> None:
+    shop.standing.failed(market.Throttled("XYZ", "too many"))
+    shop.clock.turn(minutes=3)
+    shop.standing.failed(market.Throttled("ABC", "too many"))
+    told = shop.standing.told()
+    assert (told.state, told.reason, told.since) == ("throttled", "too many", OPEN)
+
+
+async def test_an_answer_makes_it_well_again(shop: Shop) -> None:
+    shop.standing.failed(market.ProviderDown("XYZ"))
+    shop.standing.quoted([])
+    assert shop.standing.provider.state == "down"
+    shop.standing.answered("delayed")
+    assert (shop.standing.provider.state, shop.standing.provider.reason) == ("delayed", None)
+    shop.standing.rested("XYZ")
