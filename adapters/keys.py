@@ -45,7 +45,7 @@ KEYS: Final[Mapping[str, Key]] = {
         changeable=True,
         restart=("prices",),
     ),
-    "market_script": Key("A JSON file of prices that are forced upon the simulated market."),
+    "market_script": Key("A JSON file that forces prices and faults upon the simulated market."),
     "price_interval": Key(
         "Seconds of market time between two refreshes of a price.",
         changeable=True,

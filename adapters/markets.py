@@ -1,13 +1,10 @@
 """Which provider of prices an instance has: the one that its settings name."""
 
 import gzip
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, cast
-
-import msgspec
 
 from adapters import replay, simulated
 from adapters.settings import Misconfigured, Settings
@@ -41,9 +38,9 @@ def open_earnings(
 
 
 def _simulated(settings: Settings, clock: ports.Clock) -> market.MarketData:
-    path = settings.market_script
-    forced = ScriptedPrices(path, clock.now) if path else None
-    return simulated.Simulated(clock.now, seed=settings.market_seed, prices=forced)
+    return simulated.Simulated(
+        clock.now, seed=settings.market_seed, script_file=settings.market_script
+    )
 
 
 def _replay(settings: Settings, clock: ports.Clock) -> market.MarketData:
@@ -75,59 +72,3 @@ def _header(path: Path) -> str:
             return file.readline()
     with path.open(encoding="utf-8") as file:
         return file.readline()
-
-
-class ScriptedPrices(Mapping[str, Decimal]):
-    """Prices that somebody forces from outside, while everything runs.
-
-    The file says for a symbol either its price, `{"SPY": 371.5}`, or from which instants on
-    it has which, `{"SPY": [["2021-01-04T14:30:00Z", 371.5], ...]}`. It is read again when it
-    has changed; while it is missing or half written, what it said before holds.
-    """
-
-    def __init__(self, path: Path, now: Callable[[], datetime]) -> None:
-        self._path = path
-        self._now = now
-        self._read: tuple[int, int] | None = None
-        self._script: Script = {}
-
-    def __getitem__(self, symbol: str) -> Decimal:
-        price = _at(self._refreshed()[symbol], self._now())
-        if price is None:
-            raise KeyError(symbol)
-        return price
-
-    def __iter__(self) -> Iterator[str]:
-        now = self._now()
-        return (symbol for symbol, told in self._refreshed().items() if _at(told, now) is not None)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def _refreshed(self) -> Script:
-        try:
-            stat = self._path.stat()
-            if (seen := (stat.st_mtime_ns, stat.st_size)) != self._read:
-                self._script = msgspec.json.decode(self._path.read_bytes(), type=Script)
-                self._read = seen
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
-            pass
-        return self._script
-
-
-MOST: Final = Decimal(1_000_000)
-
-
-def _at(told: Decimal | list[tuple[datetime, Decimal]], now: datetime) -> Decimal | None:
-    """The price of the moment, None before the first; nobody sells for nothing."""
-    if isinstance(told, Decimal):
-        price: Decimal | None = told
-    else:
-        begun = [(_aware(since), price) for since, price in told if _aware(since) <= now]
-        price = max(begun, key=lambda pair: pair[0])[1] if begun else None
-    return price if price is not None and price.is_finite() and 0 < price < MOST else None
-
-
-def _aware(instant: datetime) -> datetime:
-    """An instant without a zone is meant in UTC."""
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -17,52 +17,28 @@ The model, in log prices, one step a session (252 a year) from the first session
 - options are Black-Scholes-Merton on an SSVI smile (Gatheral and Jacquier, 2014), never
   under their intrinsic value, with bids and asks on ticks of 0.01 below 3 and 0.05 above.
 
-A Script forces prices, gaps, splits, halts, staleness and failures. Prices can also be
-driven from outside while a run goes on: by a mapping, or by a JSON file of symbol: price.
+A Script forces prices, gaps, splits, halts, staleness and failures; so does a file, while a
+run goes on (docs/simulation.md).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
-import msgspec
-
-from adapters.simulation import chains, sessions
+from adapters.simulation import chains, sessions, symbols
 from adapters.simulation.paths import Paths
-from adapters.simulation.script import CENT, Halt, Script, to_the_cent
-from adapters.simulation.symbols import profile
+from adapters.simulation.script import CENT, NOTHING, Halt, Script, to_the_cent
+from adapters.simulation.script_file import ScriptFile
 from domain import calendar, market
 
 SOURCE = "simulated"
 
 
-class _File:
-    """Forced prices from a JSON file of symbol: price, read again when it has changed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: tuple[int, int] | None = None
-        self._prices: dict[str, Decimal] = {}
-
-    def prices(self) -> dict[str, Decimal]:
-        """What the file says; what it said before while it is missing or half written."""
-        try:
-            stat = self._path.stat()
-            seen = (stat.st_mtime_ns, stat.st_size)
-            if seen != self._seen:
-                said = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Decimal])
-                self._prices = {symbol: price for symbol, price in said.items() if price > 0}
-                self._seen = seen
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, InvalidOperation):
-            pass
-        return self._prices
-
-
 class Simulated:
     """The simulated market as a provider; `now` tells the market's time.
 
-    `prices` and `prices_file` force the last price of a symbol for as long as they name it.
+    Where there is a `script_file`, what it says at the moment is played, else `script`.
     """
 
     def __init__(
@@ -70,15 +46,13 @@ class Simulated:
         now: Callable[[], datetime],
         *,
         seed: int = 0,
-        script: Script | None = None,
-        prices: Mapping[str, Decimal] | None = None,
-        prices_file: Path | None = None,
+        script: Script = NOTHING,
+        script_file: Path | None = None,
     ) -> None:
         self._now = now
         self._paths = Paths(seed)
-        self._script = script or Script()
-        self._prices: Mapping[str, Decimal] = prices if prices is not None else {}
-        self._file = _File(prices_file) if prices_file else None
+        self._played = script
+        self._file = ScriptFile(script_file) if script_file else None
 
     async def quotes(self, symbols: Iterable[str]) -> dict[str, market.Quote | market.MarketFault]:
         instant = self._now()
@@ -108,7 +82,7 @@ class Simulated:
     async def ex_dividends(
         self, symbol: str, first: date, last: date
     ) -> tuple[market.Dividend, ...]:
-        about = profile(known := self._known(symbol, self._now()))
+        about = symbols.profile(known := self._known(symbol, self._now()))
         amount = Decimal(
             f"{about.price * about.dividend_yield * sessions.QUARTER / sessions.PER_YEAR:.2f}"
         )
@@ -118,6 +92,18 @@ class Simulated:
             market.Dividend(known, day, amount)
             for day, number in numbers
             if number % sessions.QUARTER == about.dividend_phase
+        )
+
+    async def earnings(self, symbol: str, first: date, last: date) -> tuple[market.Earning, ...]:
+        """Give the days on which it reports, those to come too: half report after a close.
+
+        The price jumps over the night behind that close, or before that opening.
+        """
+        instant = self._now()
+        known = self._known(symbol, instant)
+        return tuple(
+            market.Earning(known, day, hour, SOURCE, instant)
+            for day, hour in symbols.reports(symbols.profile(known), first, last)
         )
 
     async def volatilities(
@@ -138,7 +124,7 @@ class Simulated:
     def quote_at(self, symbol: str, instant: datetime) -> market.Quote:
         """The quote at any instant. Raises a MarketFault when there is none."""
         known = self._known(symbol, instant)
-        held = self._script.freeze(known, instant)
+        held = self._script(known, instant).freeze(known, instant)
         seen = held.since if held else instant
         last, as_of = self._price(known, seen)
         spread = max(CENT, (last / 10_000).quantize(CENT))
@@ -164,7 +150,7 @@ class Simulated:
             if (first is None or first <= day) and (last is None or day <= last)
         )
         options = chains.marks(underlying, expirations, self._paths) if expirations else ()
-        if self._script.blind(underlying.symbol, instant):
+        if self._script(underlying.symbol, instant).blind(underlying.symbol, instant):
             options = tuple(chains.blinded(option) for option in options)
         return market.Chain(
             symbol=underlying.symbol,
@@ -180,28 +166,29 @@ class Simulated:
             known = market.valid_symbol(symbol)
         except ValueError as error:
             raise market.UnknownSymbol(symbol) from error
-        if fault := self._script.fault(known, instant):
+        if fault := self._script(known, instant).fault(known, instant):
             raise fault
         return known
 
+    def _script(self, symbol: str, instant: datetime) -> Script:
+        return self._file.script(symbol, instant) if self._file else self._played
+
     def _price(self, symbol: str, instant: datetime) -> tuple[Decimal, datetime]:
         """The last price to the cent, and the instant it was made at."""
-        forced = self._prices.get(symbol)
-        if forced is None and self._file:
-            forced = self._file.prices().get(symbol)
-        if forced is not None:
-            return to_the_cent(forced), instant
+        played = self._script(symbol, instant)
+        if forced := played.forced(symbol, instant):
+            return forced, instant
         path, as_of = self._paths.price(symbol, instant)
-        price = self._script.level(symbol, instant, to_the_cent(Decimal(path)))
-        moved = self._script.moved(symbol, instant)
+        price = played.level(symbol, instant, to_the_cent(Decimal(path)))
+        moved = played.moved(symbol, instant)
         return price, max(as_of, moved) if moved else as_of
 
     def _bar(self, symbol: str, day: date) -> market.Bar:
         prices, volume = self._paths.bar(symbol, day)
         close = calendar.close_at(day)
+        played = self._script(symbol, close)
         ohlc = [
-            self._script.level(symbol, close, to_the_cent(Decimal(price)))
-            for price in prices.tolist()
+            played.level(symbol, close, to_the_cent(Decimal(price))) for price in prices.tolist()
         ]
         return market.Bar(symbol, day, ohlc[0], ohlc[1], ohlc[2], ohlc[3], volume)
 

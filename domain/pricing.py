@@ -3,7 +3,7 @@
 Black-Scholes-Merton with a continuous dividend yield (Hull, Options, Futures, and Other
 Derivatives, ch. 15, 17 and 19). Everything is vectorised: arguments are scalars or arrays that
 broadcast against each other, answers are arrays. Where an option has no time, no spot, no strike
-or no volatility left, there is no answer: NaN.
+or no volatility left, or one of them is no number, there is no answer: NaN, and no warning.
 
 Units, also of what goes in: `years` of 365 days, `rate` and `dividend_yield` continuous in parts
 a year (0.05 is 5 %), `volatility` in parts a year, prices in dollars per share; theta in dollars
@@ -28,6 +28,7 @@ HIGHEST: Final = 10.0
 """Between these an implied volatility is looked for."""
 _STEPS: Final = 60
 _CLOSE: Final = 1e-14
+_ROUNDING: Final = 1e-15
 _DAYS: Final = 365
 _POINT: Final = 0.01
 _ROOT_TAU: Final = math.sqrt(2 * math.pi)
@@ -64,11 +65,11 @@ def greeks(
 
     `side` is "call" or "put" (also "c", "p"; or +1, -1). Raises ValueError for any other.
     """
-    sign, spot, strike, years, volatility = _arrays(side, spot, strike, years, volatility)
-    rate, carry = np.asarray(rate, np.float64), np.asarray(dividend_yield, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    sign, rate, carry = signs(side), _finite(rate), _finite(dividend_yield)
+    spot, strike, years, volatility = map(_positive, (spot, strike, years, volatility))
+    with np.errstate(all="ignore"):
         root = np.sqrt(years)
-        deviation = _positive(volatility) * root
+        deviation = volatility * root
         d1 = (np.log(spot / strike) + (rate - carry) * years) / deviation + deviation / 2
         d2 = d1 - deviation
         kept, owed = np.exp(-carry * years), np.exp(-rate * years)
@@ -78,7 +79,7 @@ def greeks(
         slope = spot * kept * density
         decay = slope * volatility / (2 * root)
         return Greeks(
-            price=sign * (share - cash),
+            price=np.maximum(sign * (share - cash), 0.0),
             delta=sign * kept * inside,
             gamma=kept * density / (spot * deviation),
             theta=(-decay + sign * (carry * share - rate * cash)) / _DAYS,
@@ -103,17 +104,15 @@ def implied_volatility(
     at all, without time left, and outside of 1e-4 to 10. Newton's method inside a bracket, on the
     log of the out-of-the-money option's price, where put-call parity says the same.
     """
-    sign, price, spot, strike, years = _arrays(side, price, spot, strike, years)
-    rate, carry = np.asarray(rate, np.float64), np.asarray(dividend_yield, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+    sign, rate, carry = signs(side), _finite(rate), _finite(dividend_yield)
+    price, spot, strike, years = map(_positive, (price, spot, strike, years))
+    with np.errstate(all="ignore"):
         forward = spot * np.exp((rate - carry) * years)
-        undiscounted = price * np.exp(rate * years)
         intrinsic = np.maximum(sign * (forward - strike), 0.0)
-        root = np.sqrt(np.where(years > 0, years, np.nan))
-        scale = np.sqrt(forward * strike)
-        moneyness = np.abs(np.log(forward / strike))
-        excess = (undiscounted - intrinsic) / scale
-        sought = np.where(excess > 0, excess, np.nan)
+        excess = price * np.exp(rate * years) - intrinsic
+        rounding = np.where(intrinsic > 0, _ROUNDING * np.maximum(forward, strike), 0.0)
+        sought = np.where(excess > rounding, excess / np.sqrt(forward * strike), np.nan)
+        moneyness, root = np.abs(np.log(forward / strike)), np.sqrt(years)
         shape = np.broadcast_shapes(sought.shape, moneyness.shape, root.shape)
         flat = [np.broadcast_to(each, shape).ravel() for each in (sought, moneyness, root)]
         found = np.full(flat[0].shape, np.nan)
@@ -173,17 +172,17 @@ def strike_at(sigmas: Input, side: Input, spot: Input, years: Input, volatility:
 
     Above the spot for a call, below for a put.
     """
-    sign, n, spot, years, volatility = _arrays(side, sigmas, spot, years, volatility)
-    strike: Floats = spot * np.exp(sign * n * volatility * np.sqrt(years))
+    sign, n = signs(side), _finite(sigmas)
+    spot, years, volatility = map(_positive, (spot, years, volatility))
+    with np.errstate(all="ignore"):
+        strike: Floats = spot * np.exp(sign * n * volatility * np.sqrt(years))
     return strike
 
 
 def sigma_distance(spot: Input, strike: Input, years: Input, volatility: Input) -> Floats:
     """How many standard deviations a strike is away: |ln(K/S)| / (vol x sqrt(T))."""
-    spot, strike, years, volatility = (
-        np.asarray(each, np.float64) for each in (spot, strike, years, volatility)
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
+    spot, strike, years, volatility = map(_positive, (spot, strike, years, volatility))
+    with np.errstate(all="ignore"):
         distance: Floats = np.abs(np.log(strike / spot)) / (volatility * np.sqrt(years))
     return distance
 
@@ -203,10 +202,10 @@ def expected_loss(
     over P(ITM), as both are of the same lognormal distribution. 0 where it never gets there.
     """
     worth = greeks(side, spot, strike, years, rate, dividend_yield, volatility)
-    growth = np.exp(np.asarray(rate, np.float64) * np.asarray(years, np.float64))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
+        growth = np.exp(_finite(rate) * _positive(years))
         loss = worth.price * growth / worth.probability_itm
-    return np.where(worth.probability_itm > 0, np.maximum(loss, 0.0), 0.0)
+    return np.where(worth.probability_itm == 0, 0.0, loss)
 
 
 def signs(side: Input) -> Floats:
@@ -224,9 +223,11 @@ def signs(side: Input) -> Floats:
     return numbers
 
 
-def _arrays(side: Input, *numbers: Input) -> tuple[Floats, ...]:
-    return signs(side), *(np.asarray(each, np.float64) for each in numbers)
+def _finite(numbers: Input) -> Floats:
+    given = np.asarray(numbers, np.float64)
+    return np.where(np.isfinite(given), given, np.nan)
 
 
-def _positive(numbers: Floats) -> Floats:
-    return np.where(numbers > 0, numbers, np.nan)
+def _positive(numbers: Input) -> Floats:
+    given = np.asarray(numbers, np.float64)
+    return np.where((given > 0) & (given < np.inf), given, np.nan)

@@ -215,10 +215,9 @@ def _point(smile: _Smile, spot: float, rate: float) -> _Point | None:
     forward = _forward(smile, spot, rate)
     volatility = _volatilities(smile, forward, rate)
     log_strike = np.log(smile.strike / forward)
-    outside = smile.sign * log_strike >= 0
-    known = np.flatnonzero(np.isfinite(volatility))
-    at = dict(sorted((float(log_strike[n]), float(volatility[n])) for n in known if not outside[n]))
-    at |= {float(log_strike[n]): float(volatility[n]) for n in known if outside[n]}
+    inside_first = np.argsort(smile.sign * log_strike >= 0, kind="stable")
+    known = inside_first[np.isfinite(volatility[inside_first])]
+    at = dict(zip(log_strike[known].tolist(), volatility[known].tolist(), strict=True))
     strikes = sorted(at)
     if not strikes or not strikes[0] <= 0 <= strikes[-1]:
         return None
@@ -228,17 +227,15 @@ def _point(smile: _Smile, spot: float, rate: float) -> _Point | None:
 
 def _forward(smile: _Smile, spot: float, rate: float) -> float:
     """What put-call parity says at the strike where call and put are closest; else the spot."""
-    call, put = (dict(zip(smile.strike[of], smile.mid[of], strict=True)) for of in _sides(smile))
+    priced = list(zip(smile.sign, smile.strike, smile.mid, strict=True))
+    call = {strike: mid for sign, strike, mid in priced if sign > 0}
+    put = {strike: mid for sign, strike, mid in priced if sign < 0}
     apart = {strike: call[strike] - put[strike] for strike in call.keys() & put.keys()}
     known = {strike: each for strike, each in apart.items() if math.isfinite(each)}
     if not known:
         return spot
     strike = min(known, key=lambda each: (abs(known[each]), each))
     return float(strike + known[strike] * math.exp(rate * smile.years))
-
-
-def _sides(smile: _Smile) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    return smile.sign > 0, smile.sign < 0
 
 
 def _volatilities(smile: _Smile, forward: float, rate: float) -> Floats:

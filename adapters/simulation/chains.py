@@ -14,7 +14,7 @@ from adapters.simulation import chance, options, sessions
 from adapters.simulation.chance import Floats, Integers
 from adapters.simulation.paths import Paths
 from adapters.simulation.symbols import Profile, profile
-from domain import calendar, market
+from domain import calendar, market, pricing
 
 WEEKLY_DAYS = 60
 LISTED_DAYS = 190
@@ -59,8 +59,8 @@ def marks(
     moneyness = np.log(strike / spot) - (options.RATE - about.dividend_yield) * tenor
     variance = options.smile(moneyness, theta[listing.expiry], about.skew, about.smile)
     volatility = np.sqrt(variance / tenor)
-    greeks = options.black_scholes_merton(
-        spot, strike, tenor, volatility, listing.side, options.RATE, about.dividend_yield
+    greeks = pricing.greeks(
+        listing.side, spot, strike, tenor, options.RATE, about.dividend_yield, volatility
     )
     price = np.maximum(greeks.price, listing.side * (spot - strike))
     bids, asks, lasts = options.market_makers(price, about.tightness)

@@ -1,10 +1,6 @@
-"""What an option is worth: Black-Scholes-Merton on an SSVI smile, and its market makers' quotes."""
-
-import math
-from typing import NamedTuple
+"""How volatile options take a share to be, an SSVI smile, and their market makers' quotes."""
 
 import numpy as np
-from scipy.special import ndtr
 
 from adapters.simulation.chance import Floats
 from adapters.simulation.paths import KAPPA, LEVEL, REPORT_SPREAD
@@ -13,14 +9,6 @@ from adapters.simulation.symbols import Profile
 RATE = 0.04
 RISK_PREMIUM = 1.08
 TICK_CHANGE = 3.0
-
-
-class Greeks(NamedTuple):
-    price: Floats
-    delta: Floats
-    gamma: Floats
-    theta: Floats
-    vega: Floats
 
 
 def atm_variance(about: Profile, tape: float, years: Floats, reports: Floats) -> Floats:
@@ -39,36 +27,6 @@ def smile(moneyness: Floats, theta: Floats, rho: float, eta: float) -> Floats:
     x = phi * moneyness
     variance: Floats = theta / 2 * (1 + rho * x + np.sqrt((x + rho) ** 2 + 1 - rho**2))
     return variance
-
-
-def black_scholes_merton(
-    spot: float,
-    strike: Floats,
-    years: Floats,
-    volatility: Floats,
-    side: Floats,
-    rate: float,
-    dividend: float,
-) -> Greeks:
-    """Prices in dollars; theta per calendar day, vega per volatility point (Hull, ch. 17, 19).
-
-    Rate and dividend yield are continuous, in parts a year; side is +1 for calls, -1 for puts.
-    """
-    root = volatility * np.sqrt(years)
-    d1 = (np.log(spot / strike) + (rate - dividend) * years) / root + root / 2
-    d2 = d1 - root
-    carry, discount = np.exp(-dividend * years), np.exp(-rate * years)
-    density = np.exp(-(d1**2) / 2) / math.sqrt(2 * math.pi)
-    share = spot * carry * ndtr(side * d1)
-    cash = strike * discount * ndtr(side * d2)
-    decay = spot * carry * density * volatility / (2 * np.sqrt(years))
-    return Greeks(
-        price=side * (share - cash),
-        delta=side * carry * ndtr(side * d1),
-        gamma=carry * density / (spot * root),
-        theta=(-decay + side * (dividend * share - rate * cash)) / 365,
-        vega=spot * carry * density * np.sqrt(years) / 100,
-    )
 
 
 def market_makers(price: Floats, tightness: float) -> tuple[list[int], list[int], list[int]]:

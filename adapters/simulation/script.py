@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
 
 import msgspec
 
@@ -25,6 +26,15 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 class Price(Act, frozen=True, kw_only=True):
     """The last price is this, to the cent, whatever the path says."""
+
+    price: Decimal
+
+
+class Forced(Act, frozen=True, kw_only=True):
+    """Somebody outside says the last price, and says it anew at every instant.
+
+    So it is of the instant it is asked for, and no session's bar knows of it.
+    """
 
     price: Decimal
 
@@ -78,6 +88,11 @@ class Script(msgspec.Struct, frozen=True):
         """Whether the chain comes without greeks."""
         return any(isinstance(act, NoGreeks) for act in self._now(symbol, instant))
 
+    def forced(self, symbol: str, instant: datetime) -> Decimal | None:
+        """The price that somebody says now, before all others."""
+        said = [act for act in self._now(symbol, instant) if isinstance(act, Forced)]
+        return to_the_cent(said[-1].price) if said else None
+
     def level(self, symbol: str, instant: datetime, path: Decimal) -> Decimal:
         """The price that the acts make of the path's, dollars per share."""
         price = path
@@ -101,6 +116,9 @@ class Script(msgspec.Struct, frozen=True):
     def _now(self, symbol: str, instant: datetime) -> list[Act]:
         here = [act for act in self.acts if act.concerns(symbol, instant)]
         return sorted(here, key=lambda act: act.since)
+
+
+NOTHING: Final = Script()
 
 
 def to_the_cent(price: Decimal) -> Decimal:

@@ -1,9 +1,12 @@
 """Who is who: what distinguishes one symbol from another."""
 
+from collections.abc import Iterator
+from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from adapters.simulation import chance, sessions
+from domain import calendar
 
 
 class Profile(NamedTuple):
@@ -74,3 +77,20 @@ def profile(symbol: str) -> Profile:
         report_phase=report_phase,
         dividend_phase=dividend_phase,
     )
+
+
+def reports(
+    about: Profile, first: date, last: date
+) -> Iterator[tuple[date, Literal["bmo", "amc"]]]:
+    """The days from first to last on which it reports, and whether before or after the session.
+
+    The price jumps in the night before the session of its phase: so a report after the close
+    is the session's before.
+    """
+    evening = bool(about.report_phase % 2)
+    days = calendar.sessions(max(first, sessions.EPOCH), calendar.next_session(last))
+    for day in days if about.reports else ():
+        if sessions.number(day) % sessions.QUARTER == about.report_phase:
+            told = calendar.previous_session(day) if evening else day
+            if first <= told <= last:
+                yield told, "amc" if evening else "bmo"

@@ -2,7 +2,7 @@
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -53,17 +53,6 @@ async def test_a_script_drives_a_price_from_outside(tmp_path: Path) -> None:
     assert await price(provider, "SPY") == 372
     write(script, {}, at=3)
     assert await price(provider, "SPY") == free
-
-
-async def test_a_script_can_tell_prices_by_the_hour(tmp_path: Path) -> None:
-    script = tmp_path / "script.json"
-    hours = [NOON + timedelta(hours=n) for n in (0, 1)]
-    write(script, {"SPY": [[hours[0].isoformat(), 1], [hours[1].isoformat(), 2]]}, at=1)
-    told = [
-        markets.ScriptedPrices(script, (NOON + timedelta(minutes=m)).astimezone).get("SPY")
-        for m in (-1, 0, 59, 60, 600)
-    ]
-    assert told == [None, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize("path", [SPY_2021, SPY_2021 / "quotes.csv.gz"])

@@ -5,13 +5,12 @@ import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from adapters import simulated
-from adapters.simulation import options, script, sessions
+from adapters.simulation import script, sessions
 from adapters.simulation.paths import Paths
 from adapters.simulation.symbols import profile
 from domain import calendar, market
@@ -124,10 +123,54 @@ async def test_history_ends_with_the_last_session_that_has_closed() -> None:
     assert [bar.day.day for bar in bars] == [5, 6, 9, 10]
 
 
+async def test_history_reaches_years_back() -> None:
+    bars = await _market().history("AAPL", date(2023, 3, 11), date(2026, 3, 11))
+    assert len(bars) > 750
+
+
 async def test_dividends_come_once_a_quarter_for_those_that_pay() -> None:
     year = date(2026, 1, 1), date(2026, 12, 31)
     assert len(await _market().ex_dividends("KO", *year)) == 4
     assert await _market().ex_dividends("TSLA", *year) == ()
+
+
+# --- earnings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("symbol", "hour"), [("TSLA", "bmo"), ("AAPL", "amc")])
+async def test_a_company_reports_once_a_quarter_now_and_ahead(symbol: str, hour: str) -> None:
+    found = await _market().earnings(symbol, date(2026, 1, 1), date(2027, 12, 31))
+    assert len(found) == 8
+    assert {(each.symbol, each.hour, each.source) for each in found} == {
+        (symbol, hour, "simulated")
+    }
+    assert all(calendar.is_session(each.day) for each in found)
+
+
+async def test_an_index_never_reports() -> None:
+    assert await _market().earnings("SPY", date(2026, 1, 1), date(2027, 12, 31)) == ()
+
+
+async def test_a_day_of_earnings_is_found_by_asking_for_that_day() -> None:
+    for symbol in ("AAPL", "TSLA"):
+        (first, *_) = await _market().earnings(symbol, NOON.date(), date(2026, 12, 31))
+        assert await _market().earnings(symbol, first.day, first.day) == (first,)
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "TSLA"])
+async def test_options_that_outlive_a_report_are_dearer(symbol: str) -> None:
+    reports = await _market().earnings(symbol, date(2026, 4, 1), date(2026, 12, 31))
+    first = reports[0]
+    night = first.day if first.hour == "amc" else calendar.previous_session(first.day)
+    eve, dawn = (calendar.close_at(day) for day in (night, calendar.next_session(night)))
+    near = [
+        _market(at).chain_at(symbol, at, first.day, first.day + timedelta(days=9))
+        for at in (eve, dawn)
+    ]
+    before, after = (chain.options[len(chain.options) // 2].implied_volatility for chain in near)
+    assert before is not None
+    assert after is not None
+    assert before > 1.15 * after
 
 
 # --- chains ----------------------------------------------------------------------------------
@@ -183,34 +226,17 @@ def test_prices_are_on_ticks(symbol: str) -> None:
         assert option.ask % tick == 0
 
 
-@pytest.mark.parametrize(
-    ("side", "expected"),
-    [
-        (1.0, (4.75942239287153, 0.779131290942669, -0.0124906635468291)),
-        (-1.0, (0.8085993729000975, -0.220868709057331, -0.00206645)),
-    ],
-)
-def test_black_scholes_merton_prices_hulls_example(
-    side: float, expected: tuple[float, float, float]
-) -> None:
-    one = np.array([1.0])
-    greeks = options.black_scholes_merton(42, 40 * one, 0.5 * one, 0.2 * one, side * one, 0.1, 0)
-    found = float(greeks.price[0]), float(greeks.delta[0]), float(greeks.theta[0])
-    assert found == pytest.approx(expected, abs=1e-6)
-    assert float(greeks.gamma[0]) == pytest.approx(0.0499626704059119)
-    assert float(greeks.vega[0]) == pytest.approx(0.0881341505960285)
-
-
 @pytest.mark.parametrize("price", ["0.01", "3.00", "9999.00", "250000.00"])
 def test_no_price_is_too_odd_for_a_chain(price: str) -> None:
     last_second = calendar.close_at(date(2026, 3, 13)) - timedelta(seconds=1)
-    driven = simulated.Simulated(lambda: last_second, prices={"ZZ1": Decimal(price)})
+    since = datetime.min.replace(tzinfo=UTC)
+    driven = _market(last_second, script.Forced(symbol="ZZ1", since=since, price=Decimal(price)))
     chain = driven.chain_at("ZZ1", last_second, None, None)
     assert chain.underlying.last == Decimal(price)
     assert all(math.isfinite(option.delta or 0.0) for option in chain.options)
 
 
-# --- the script, and prices driven from outside ----------------------------------------------
+# --- the script ------------------------------------------------------------------------------
 
 
 def test_a_scripted_price_holds_from_its_instant_on() -> None:
@@ -275,25 +301,3 @@ def test_a_chain_can_come_without_greeks() -> None:
     option = blind.chain_at("AAPL", NOON, None, None).options[0]
     assert (option.delta, option.implied_volatility) == (None, None)
     assert option.bid is not None
-
-
-def test_a_mapping_drives_a_price_while_it_names_the_symbol() -> None:
-    prices: dict[str, Decimal] = {}
-    driven = simulated.Simulated(lambda: SUNDAY, prices=prices)
-    free = driven.quote_at("AAPL", SUNDAY)
-    prices["AAPL"] = Decimal("99.5")
-    forced = driven.quote_at("AAPL", SUNDAY)
-    assert (forced.last, forced.as_of, forced.state) == (Decimal("99.50"), SUNDAY, "live")
-    prices.clear()
-    assert driven.quote_at("AAPL", SUNDAY) == free
-
-
-def test_a_file_drives_a_price_and_a_torn_one_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "prices.json"
-    driven = simulated.Simulated(lambda: NOON, prices_file=path)
-    free = driven.quote_at("AAPL", NOON).last
-    lasts = []
-    for text in ('{"AAPL": "99.50"}', '{"AAPL": "98', '{"AAPL": 97.25, "T": -1}', "{}"):
-        path.write_text(text, encoding="utf-8")
-        lasts.append(driven.quote_at("AAPL", NOON).last)
-    assert lasts == [Decimal("99.50"), Decimal("99.50"), Decimal("97.25"), free]

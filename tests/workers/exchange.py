@@ -9,7 +9,7 @@ from adapters.clock import Clock
 from domain import market
 
 OPEN = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-FRIDAY = date(2026, 3, 13)
+FRIDAY = date(2026, 3, 27)
 
 
 class Turned(Clock):
