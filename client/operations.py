@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from api.shapes import advice
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
@@ -94,6 +95,10 @@ class Operations:
         "POST", "/alerts/{alert_id}/acknowledge", alert.Acknowledge, answers.Alert
     )
     mute = Command("POST", "/alerts/{alert_id}/mute", alert.Mute, answers.Alert)
+
+    recommend = Read(reads.recommend)
+    recommend_batch = Command("POST", "/wheels/recommend/batch", advice.Asked, advice.Batch)
+    roll_candidates = Read(reads.roll_candidates)
 
     wheel_performance = Read(reads.wheel_performance)
     portfolio_performance = Read(reads.portfolio_performance)

@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 from uuid import UUID
 
 from api.shapes.stream import Topic
-from domain import facts, policies
+from domain import facts, policies, recommendation
 
 Id = UUID | str
 Moment = datetime | date | str
@@ -209,3 +209,23 @@ class Verified(TypedDict, total=False):
 
 
 Topics = Sequence[Topic]
+
+
+class Recommend(TypedDict, total=False):
+    """What shall be recommended, and on which terms."""
+
+    direction: facts.Direction | None
+    profile: facts.Profile | None
+    max_dte: int | None
+    expiration_date: Day | None
+    ranking: recommendation.Ranking
+    limit: int
+    allow_below_basis: bool
+    explain: bool
+
+
+class Rolls(TypedDict, total=False):
+    """How far a roll may go, and how many are asked for."""
+
+    max_dte: int | None
+    limit: int

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar, Unpack
 
-from api.shapes import ledger, performance, portfolios, positions, snapshots, system, trades, wheels
+from api.shapes import (
+    advice,
+    ledger,
+    performance,
+    portfolios,
+    positions,
+    snapshots,
+    system,
+    trades,
+    wheels,
+)
 from api.shapes.envelope import Answer, Page
 from client import queries, requests
 from client.queries import Id
@@ -160,6 +170,20 @@ def trend(wheel_id: Id, **query: Unpack[queries.Trend]) -> Request[snapshots.Tre
 def all_alerts(**query: Unpack[queries.Alerts]) -> Listed[answers.Alert]:
     """List alerts, the newest first."""
     return paged(answers.Alert, "/alerts", query)
+
+
+# --- advice -----------------------------------------------------------------------------------
+
+
+def recommend(wheel_id: Id, **query: Unpack[queries.Recommend]) -> Request[advice.Recommended]:
+    """What is worth selling in a wheel now, the best first, and why the rest is not."""
+    return get(advice.Recommended, "/wheels/{wheel_id}/recommend", query, wheel_id=wheel_id)
+
+
+def roll_candidates(trade_id: Id, **query: Unpack[queries.Rolls]) -> Request[advice.RollAdvice]:
+    """What an open option can be rolled into, beside closing it now and taking assignment."""
+    path = "/trades/{trade_id}/roll-candidates"
+    return get(advice.RollAdvice, path, query, trade_id=trade_id)
 
 
 # --- performance ------------------------------------------------------------------------------

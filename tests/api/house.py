@@ -15,6 +15,7 @@ from adapters import bus, clock, nats_server
 from adapters.settings import Settings, given
 from api import __main__ as composition
 from api import serve
+from domain import subjects
 from tests.api.client import Client
 from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
@@ -45,9 +46,13 @@ class Watch(clock.Clock):
 class House:
     """Where the API lives."""
 
-    def __init__(self, settings: Settings, watch: Watch) -> None:
+    def __init__(
+        self, settings: Settings, watch: Watch, hire: Callable[[str, running.Run], None]
+    ) -> None:
         self.settings = settings
         self.watch = watch
+        self.hire = hire
+        """Have a worker work here, under its name, until the house is left."""
         self.url = settings.local_api_url
         self._ends: list[Callable[[], None]] = []
 
@@ -58,6 +63,20 @@ class House:
 
     def close(self) -> None:
         self._ends.pop()()
+
+    def open_market(self) -> None:
+        """From now on there are prices, and who can be asked for more."""
+        self.hire("prices", market_day.run)
+        until(lambda: asyncio.run(self._is_answered()))
+
+    async def _is_answered(self) -> bool:
+        async with _joined(self.settings, self.watch, "api") as connected:
+            question = subjects.MarketQuestion("dividends", "XYZ", MONDAY.date(), MONDAY.date())
+            try:
+                await connected.ask(subjects.MARKET_ASK, question, PATIENCE)
+            except bus.BusDown:
+                return False
+            return True
 
     def client(self) -> Client:
         return Client(self.url, self.settings.api_token)
@@ -92,21 +111,22 @@ def opened(
     server = NatsServer(settings)
     server.start()
 
-    def works(name: str, run: running.Run) -> Callable[[asyncio.Event], Awaitable[None]]:
-        async def work(stop: asyncio.Event) -> None:
-            async with _joined(settings, watch, name) as connected:
-                await run(running.Context(name, settings, watch, connected, stop, {}))
-
-        return work
-
     with ExitStack() as ends:
         ends.callback(server.stop)
-        ends.callback(in_thread(works("projector", projector.run)))
-        if priced:
-            ends.callback(in_thread(works("prices", market_day.run)))
-        house = House(settings, watch)
+
+        def hire(name: str, run: running.Run) -> None:
+            async def work(stop: asyncio.Event) -> None:
+                async with _joined(settings, watch, name) as connected:
+                    await run(running.Context(name, settings, watch, connected, stop, {}))
+
+            ends.callback(in_thread(work))
+
+        hire("projector", projector.run)
+        house = House(settings, watch, hire)
         ends.callback(house.close)
         house.open()
+        if priced:
+            house.open_market()
         yield house
 
 

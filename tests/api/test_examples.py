@@ -6,6 +6,7 @@ Run as a program it writes the answers anew: `python -m tests.api.test_examples`
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -25,8 +26,16 @@ from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.waiting import until
 
-FLEETING = {"get_health", "get_health_at_root", "get_info", "get_metrics", "get_ledger_export"}
-"""Operations that tell how the service is just now: only the form of their answers stays."""
+ADVICE = {"get_wheel_recommend", "post_wheels_recommend_batch", "get_trade_roll_candidates"}
+FLEETING = {
+    "get_health",
+    "get_health_at_root",
+    "get_info",
+    "get_metrics",
+    "get_ledger_export",
+    *ADVICE,
+}
+"""Operations that tell how things are just now: only the form of their answers stays."""
 SETTING = "fee_per_contract"
 """The one setting that is shown: others differ from place to place."""
 READER = msgspec.json.Decoder(float_hook=Decimal)
@@ -51,6 +60,8 @@ def played(house: houses.House) -> Iterator[Told]:
         for method, operation in item.items()
     }
     for step in examples.story():
+        if step.operation == "get_wheel_recommend":
+            house.open_market()
         if step.operation == "get_alerts":
             raise_an_alert(house, client)
         method, path = places[step.operation]
@@ -133,6 +144,24 @@ def form(value: Any) -> Any:
     return type(value).__name__
 
 
+@contextmanager
+def stage(place: Path) -> Iterator[houses.House]:
+    """A house in which the share of the story has a price, once the market opens."""
+    script = place / "prices.json"
+    script.write_text('{"AAPL": 151.20}')
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        houses.opened(place, patch, market_script=script) as house,
+    ):
+        yield house
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
+    with stage(tmp_path_factory.mktemp("stage")) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module")
 def answered(house: houses.House) -> list[Told]:
     return list(played(house))
@@ -147,11 +176,7 @@ def test_every_example_is_answered_as_documented(answered: list[Told]) -> None:
 
 def written_anew() -> None:
     """Write what is answered into the file."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as place,
-        houses.opened(Path(place), patch) as house,
-    ):
+    with tempfile.TemporaryDirectory() as place, stage(Path(place)) as house:
         steps = [told.answered for told in played(house)]
     whole = answers.ENCODER.encode(steps)
     examples.FILE.write_bytes(msgspec.json.format(whole, indent=2) + b"\n")

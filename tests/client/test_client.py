@@ -295,13 +295,20 @@ def taken(document: Any, operation: Any, each: methods.Command[Any, Any]) -> set
 
 
 def test_every_answer_is_what_its_method_promises(
-    client: Client, portfolio: answers.Portfolio, wheel: answers.Wheel
+    house: House, client: Client, portfolio: answers.Portfolio, wheel: answers.Wheel
 ) -> None:
+    house.open_market()
     sold = client.sell_option(wheel.id, **PUT | {"opened_at": "2026-02-02"}).data
     client.close_trade(sold.id, price_per_share="0.40", effective_at="2026-02-05")
     client.trade_shares(wheel.id, action="buy", shares=100, price=90)
     client.mark_position(wheel.id, price=91)
-    ids = {"portfolio_id": portfolio.id, "wheel_id": wheel.id, "trade_id": sold.id, "version": 1}
+    still_open = sold_as_recommended(client, wheel)
+    ids = {
+        "portfolio_id": portfolio.id,
+        "wheel_id": wheel.id,
+        "trade_id": still_open,
+        "version": 1,
+    }
     for name, each in vars(Operations).items():
         if isinstance(each, methods.Read | methods.Listing | methods.Download):
             wanted = inspect.signature(each.ask).parameters
@@ -310,6 +317,19 @@ def test_every_answer_is_what_its_method_promises(
             found = method.each(**said) if isinstance(each, methods.Listing) else method(**said)
             if not isinstance(each, methods.Read):
                 list(found)
+
+
+def sold_as_recommended(client: Client, wheel: answers.Wheel) -> UUID:
+    """A trade that stays open: the first contract that is recommended."""
+    advice = client.recommend(wheel.id, direction="put", profile="aggressive", max_dte=60)
+    best = advice.recommendations[0]
+    return client.sell_option(
+        wheel.id,
+        direction="put",
+        strike=best.strike,
+        expiration_date=best.expiration_date,
+        premium_per_share=best.bid,
+    ).data.id
 
 
 def queries_of(ask: Any) -> set[str]:

@@ -105,9 +105,8 @@ def test_both_rankings_order_by_their_own_score() -> None:
 def test_every_recommendation_lies_inside_its_profiles_band(
     profile: facts.Profile, direction: market.Direction
 ) -> None:
-    advice = advise(
-        fair(range(70, 131), direction, volatility=0.8), direction=direction, profile=profile
-    )
+    options = fair(range(60, 151), direction, volatility=0.8)
+    advice = advise(options, direction=direction, profile=profile)
     least, most = BANDS[profile]
     assert advice.recommendations
     assert all(least <= each.sigma_distance <= most for each in advice.recommendations)
