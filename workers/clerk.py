@@ -91,14 +91,16 @@ class Clerk:
     async def _fetched(
         self, question: subjects.MarketQuestion, before: kept.Kept[Any] | None, place: str
     ) -> kept.Kept[Any]:
-        self._standing.rested(question.symbol)
+        if question.kind != "earnings":
+            self._standing.rested(question.symbol)
         symbol, first, last = _widened(question)
         self.asked += 1
         try:
             value = await self._said(question.kind, symbol, first, last, before)
         except market.MarketFault as fault:
-            self._refusals.note(place, fault)
-            if question.kind != "earnings":
+            if fault.state is None or question.kind == "earnings":
+                self._refusals.note(place, fault)
+            else:
                 self._standing.failed(fault)
             raise
         return kept.Kept(value, first, last, self._clock.now())
@@ -173,9 +175,8 @@ class Refusals:
         self._until: dict[str, tuple[float, market.MarketFault]] = {}
 
     def note(self, place: str, fault: market.MarketFault) -> None:
-        """Remember a fault that is about the symbol, not about the provider."""
-        if fault.state is None:
-            self._until[place] = (_now() + PAUSE, fault)
+        """Remember a fault."""
+        self._until[place] = (_now() + PAUSE, fault)
         while len(self._until) > KEPT_REFUSALS:
             self._until.pop(next(iter(self._until)))
 
