@@ -203,7 +203,7 @@ def test_the_chains_before_and_after_a_split_are_both_there() -> None:
     assert (friday.underlying.last, monday.underlying.last) == (Decimal("645.57"), Decimal("93.7"))
     old, new = _mark(friday, "645"), _mark(monday, "92.14")
     assert (old.bid, old.ask, old.open_interest) == (Decimal("11.55"), Decimal("11.8"), 1659)
-    assert (new.bid, new.open_interest, new.implied_volatility) == (Decimal("0.95"), None, None)
+    assert (new.bid, new.open_interest, new.implied_volatility) == (Decimal("0.66"), None, None)
 
 
 NIGHT = datetime(2014, 6, 10, 1, tzinfo=UTC)
