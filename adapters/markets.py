@@ -1,18 +1,10 @@
 """Which provider of prices an instance has: the one that its settings name."""
 
-import gzip
-from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
 from adapters import replay, simulated
 from adapters.settings import Misconfigured, Settings
 from domain import market, ports
-
-Script = dict[str, Decimal | list[tuple[datetime, Decimal]]]
-
-OPTIONS_COLUMN: Final = "quotedate"
 
 
 def open_market(settings: Settings, clock: ports.Clock) -> market.MarketData:
@@ -46,29 +38,8 @@ def _simulated(settings: Settings, clock: ports.Clock) -> market.MarketData:
 def _replay(settings: Settings, clock: ports.Clock) -> market.MarketData:
     path = settings.replay_file
     if path is None:
-        raise Misconfigured("replay_file", None, "the path of a file, as market is replay")
+        raise Misconfigured("replay_file", None, "a file or a directory, as market is replay")
     try:
-        chains, bars = _recordings(path)
-        return replay.Replay(clock.now, chains, bars)
-    except (market.Unreadable, OSError, UnicodeDecodeError) as reason:
+        return replay.Replay(clock.now, path)
+    except market.Unreadable as reason:
         raise Misconfigured("replay_file", str(path), f"a recording: {reason}") from reason
-
-
-def _recordings(path: Path) -> tuple[Path | None, Path | None]:
-    """The files of options and of bars: of a directory those it has, else the one that it is."""
-    if path.is_dir():
-        return _inside(path, "quotes"), _inside(path, "bars")
-    return (path, None) if OPTIONS_COLUMN in _header(path) else (None, path)
-
-
-def _inside(directory: Path, name: str) -> Path | None:
-    candidates = (directory / f"{name}.csv", directory / f"{name}.csv.gz")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _header(path: Path) -> str:
-    if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            return file.readline()
-    with path.open(encoding="utf-8") as file:
-        return file.readline()

@@ -1,71 +1,55 @@
-"""The market as files remember it: end-of-day chains and daily bars, played back by a clock.
+"""The market as files remember it: chains, bars, dividends and earnings, played back by a clock.
 
-At any instant the market is what was known by then: the latest session that has closed,
-and while a session runs its opening price when there is a bar of it. A price is "live"
-from its session's close until the next opening, "delayed" while that next session runs,
-and "stale" once a session has begun that the files do not have.
+At any instant the market is what was known by then: the last price that was made, be it the close
+of a session, its opening when there is a bar of it, or the one beside a chain that was taken in
+between; and the last chain. What was made at a close is "live" until the next opening, "delayed"
+while that next session runs, and "stale" once a session has begun that the files do not have. What
+was made within a session is "live" for a quarter of an hour, then "delayed" until the next opening,
+then "stale".
 
-Two kinds of comma-separated file, told apart by nothing but their header; `.gz` is
-unpacked. Columns that are absent are simply not known.
-
-- options: underlying, underlying_last, type, expiration, quotedate, strike, bid, ask and
-  perhaps last, volume, openinterest, impliedvol, delta, gamma, theta, vega;
-- bars: symbol, date, open, high, low, close, volume and perhaps divCash (dollars per
-  share, on the ex-date). Adjusted columns are left alone.
-
-Prices are read from the text as exact decimals, never through floating point.
+What kinds of file there are is said in adapters/recordings.
 """
 
-import csv
-import gzip
-import math
+import asyncio
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
+from typing import Final, NamedTuple
 
-import msgspec
+from adapters.recordings import files
+from adapters.recordings.tape import Tape
+from domain import calendar, market, volatility
 
-from domain import calendar, market
-
-SOURCE = "replay"
-
-_BAR_COLUMNS = frozenset({"symbol", "date", "open", "high", "low", "close", "volume"})
-_OPTION_COLUMNS = frozenset(
-    {"underlying", "underlying_last", "type", "expiration", "quotedate", "strike", "bid", "ask"}
-)
+SOURCE: Final = "replay"
+FRESH: Final = timedelta(minutes=15)
+CLOSING: Final = timedelta(minutes=1)
+"""What was quoted in a session's last minute is taken for its close."""
 
 
-class _Tape(msgspec.Struct, frozen=True):
-    """All that the files hold of one symbol, by session."""
+class _Played(NamedTuple):
+    """A symbol's tape; its prices by when they were made, and what is looked up, in order."""
 
-    bars: dict[date, market.Bar] = {}
-    closes: dict[date, Decimal] = {}
-    options: dict[date, list[market.OptionMark]] = {}
-    dividends: list[market.Dividend] = []
+    tape: Tape
+    prices: dict[datetime, Decimal]
+    made: list[datetime]
+    days: frozenset[date]
+    options: dict[datetime, list[market.OptionMark]]
+    chains: list[datetime]
+    chain_days: frozenset[date]
 
 
 class Replay:
     """Recorded prices as a provider; `now` tells the time that the recording is played to.
 
-    Raises Unreadable at once when a file is missing or makes no sense.
+    `path` is a file, or a directory of them. Raises Unreadable at once when one makes no sense.
     """
 
-    def __init__(
-        self, now: Callable[[], datetime], chain_csv: Path | None, bars_csv: Path | None
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime], path: Path) -> None:
         self._now = now
-        self._tapes: defaultdict[str, _Tape] = defaultdict(_Tape)
-        if chain_csv:
-            _read(chain_csv, _OPTION_COLUMNS, self._add_option)
-        if bars_csv:
-            _read(bars_csv, _BAR_COLUMNS, self._add_bar)
-        self._days = {symbol: sorted(tape.closes) for symbol, tape in self._tapes.items()}
-        self._chain_days = {symbol: sorted(tape.options) for symbol, tape in self._tapes.items()}
+        self._played = {symbol: _played(tape) for symbol, tape in files.read(path).items()}
+        self._volatility: dict[tuple[str, datetime], float | None] = {}
 
     async def quotes(self, symbols: Iterable[str]) -> dict[str, market.Quote | market.MarketFault]:
         instant = self._now()
@@ -81,7 +65,7 @@ class Replay:
         return self.chain_at(symbol, self._now(), first, last)
 
     async def history(self, symbol: str, first: date, last: date) -> tuple[market.Bar, ...]:
-        bars = self._tape(symbol).bars
+        bars = self._of(symbol).tape.bars
         end = min(last, calendar.last_close(self._now()))
         return tuple(bars[day] for day in sorted(bars) if first <= day <= end)
 
@@ -93,173 +77,123 @@ class Replay:
         self, symbol: str, first: date, last: date
     ) -> tuple[market.Dividend, ...]:
         """Give them all: a dividend is declared ahead, so those to come are told too."""
-        known = sorted(self._tape(symbol).dividends, key=lambda dividend: dividend.ex_date)
-        return tuple(dividend for dividend in known if first <= dividend.ex_date <= last)
+        known = sorted(self._of(symbol).tape.dividends.items())
+        return tuple(
+            market.Dividend(symbol.upper(), day, amount)
+            for day, amount in known
+            if first <= day <= last
+        )
+
+    async def earnings(self, symbol: str, first: date, last: date) -> tuple[market.Earning, ...]:
+        """Give them all, those to come too: a date is set ahead.
+
+        Raises NoData for a symbol of which none was recorded: nobody knows whether it reports.
+        """
+        known = sorted(self._of(symbol).tape.earnings.items())
+        if not known:
+            raise market.NoData(symbol, "no earnings were recorded")
+        instant = self._now()
+        return tuple(
+            market.Earning(symbol.upper(), day, hour, SOURCE, instant)
+            for day, hour in known
+            if first <= day <= last
+        )
 
     async def volatilities(
-        self,
-        symbol: str,
-        first: date,  # noqa: ARG002
-        last: date,  # noqa: ARG002
+        self, symbol: str, first: date, last: date
     ) -> tuple[market.DayVolatility, ...]:
-        """Give none yet."""
-        self._tape(symbol)
-        return ()
+        """Give what the last chain of each session says at the money, of sessions that are over."""
+        played, end = self._of(symbol), min(last, calendar.last_close(self._now()))
+        chains = {calendar.trading_day(at): at for at in played.chains}
+        wanted = [(day, at) for day, at in chains.items() if first <= day <= end]
+        return await asyncio.to_thread(lambda: tuple(self._at_the_money(symbol, wanted)))
 
     def login(self) -> None:
         """Nobody asks who we are."""
 
     def quote_at(self, symbol: str, instant: datetime) -> market.Quote:
         """The quote at any instant. Raises a MarketFault when there is none."""
-        tape, known = self._tape(symbol), symbol.upper()
-        today = tape.bars.get(calendar.trading_day(instant))
-        if today and calendar.is_open(instant):
-            return _quote(known, today.open, calendar.open_at(today.day), "delayed")
-        day = _last_closed(known, self._days[known], instant)
-        state = _state(day, self._days[known], instant)
-        return _quote(known, tape.closes[day], calendar.close_at(day), state)
+        played = self._of(symbol)
+        at = _latest(symbol, played.made, instant)
+        return _quote(symbol, played.prices[at], at, _state(at, played.days, instant))
 
     def chain_at(
         self, symbol: str, instant: datetime, first: date | None, last: date | None
     ) -> market.Chain:
-        """The chain at any instant: as quoted at a close, with the price of that close.
+        """The chain at any instant: the last one taken, with the share's price of then.
 
         Raises a MarketFault when there is none.
         """
-        tape, known = self._tape(symbol), symbol.upper()
-        day = _last_closed(known, self._chain_days[known], instant)
-        close = calendar.close_at(day)
-        state = _state(day, self._chain_days[known], instant)
+        played = self._of(symbol)
+        at = _latest(symbol, played.chains, instant)
+        state = _state(at, played.chain_days, instant)
         options = (
             option
-            for option in tape.options[day]
+            for option in played.options[at]
             if (first is None or first <= option.expiration)
             and (last is None or option.expiration <= last)
         )
         return market.Chain(
-            symbol=known,
-            underlying=_quote(known, tape.closes[day], close, state),
-            options=tuple(sorted(options, key=_order)),
-            as_of=close,
+            symbol=symbol.upper(),
+            underlying=_quote(symbol, played.tape.snapshots[at].price, at, state),
+            options=tuple(options),
+            as_of=at,
             source=SOURCE,
             state=state,
         )
 
-    def _tape(self, symbol: str) -> _Tape:
-        known = symbol.upper()
-        if known not in self._days:
+    def _of(self, symbol: str) -> _Played:
+        played = self._played.get(symbol.upper())
+        if played is None:
             raise market.UnknownSymbol(symbol, "not in the recording")
-        return self._tapes[known]
+        return played
 
-    def _add_option(self, row: Mapping[str, str]) -> None:
-        symbol, day = row["underlying"], date.fromisoformat(row["quotedate"])
-        tape = self._tapes[symbol]
-        tape.closes[day] = Decimal(row["underlying_last"])
-        tape.options.setdefault(day, []).append(_option(symbol, row))
+    def _at_the_money(
+        self, symbol: str, wanted: Sequence[tuple[date, datetime]]
+    ) -> Iterator[market.DayVolatility]:
+        """Reckoned once, then kept: a recording does not change."""
+        for day, at in wanted:
+            key = symbol.upper(), at
+            if key not in self._volatility:
+                self._volatility[key] = volatility.at_the_money(
+                    self.chain_at(symbol, at, None, None)
+                )
+            if (found := self._volatility[key]) is not None:
+                yield market.DayVolatility(day, found)
 
-    def _add_bar(self, row: Mapping[str, str]) -> None:
-        bar = _bar(row)
-        tape = self._tapes[bar.symbol]
-        tape.bars[bar.day] = bar
-        tape.closes[bar.day] = bar.close
-        if dividend := _decimal(row.get("divCash")):
-            tape.dividends.append(market.Dividend(bar.symbol, bar.day, dividend))
+
+def _played(tape: Tape) -> _Played:
+    prices = {at: snapshot.price for at, snapshot in tape.snapshots.items()}
+    prices |= {calendar.open_at(day): bar.open for day, bar in tape.bars.items()}
+    prices |= {calendar.close_at(day): bar.close for day, bar in tape.bars.items()}
+    return _Played(
+        tape=tape,
+        prices=prices,
+        made=sorted(prices),
+        days=frozenset(map(calendar.trading_day, prices)),
+        options={at: [o for _, o in sorted(s.options.items())] for at, s in tape.snapshots.items()},
+        chains=sorted(tape.snapshots),
+        chain_days=frozenset(map(calendar.trading_day, tape.snapshots)),
+    )
 
 
-def _last_closed(symbol: str, days: Sequence[date], instant: datetime) -> date:
-    """The latest of the recorded days whose session has closed by the instant."""
-    place = bisect_right(days, instant, key=calendar.close_at)
+def _latest(symbol: str, made: Sequence[datetime], instant: datetime) -> datetime:
+    """The last of these that was by the instant."""
+    place = bisect_right(made, instant)
     if not place:
         raise market.NoData(symbol, "nothing was recorded by that time")
-    return days[place - 1]
+    return made[place - 1]
 
 
-def _state(day: date, days: Sequence[date], instant: datetime) -> market.PriceState:
-    """How fresh a close is at the instant, given all the days that were recorded."""
+def _state(made: datetime, days: frozenset[date], instant: datetime) -> market.PriceState:
+    """How fresh something is at the instant, given all the days that were recorded."""
+    day = calendar.trading_day(made)
     following = calendar.next_session(day)
+    closed = not calendar.is_session(day) or made >= calendar.close_at(day) - CLOSING
     if instant < calendar.open_at(following):
-        return "live"
-    place = bisect_right(days, day)
-    return "delayed" if place < len(days) and days[place] == following else "stale"
+        return "live" if closed or instant - made <= FRESH else "delayed"
+    return "delayed" if closed and following in days else "stale"
 
 
-def _quote(symbol: str, last: Decimal, as_of: datetime, state: market.PriceState) -> market.Quote:
-    return market.Quote(symbol, last, None, None, as_of, SOURCE, state)
-
-
-def _order(option: market.OptionMark) -> tuple[date, Decimal, str]:
-    return option.expiration, option.strike, option.direction
-
-
-def _bar(row: Mapping[str, str]) -> market.Bar:
-    return market.Bar(
-        symbol=row["symbol"],
-        day=date.fromisoformat(row["date"]),
-        open=Decimal(row["open"]),
-        high=Decimal(row["high"]),
-        low=Decimal(row["low"]),
-        close=Decimal(row["close"]),
-        volume=int(Decimal(row["volume"])),
-    )
-
-
-def _option(symbol: str, row: Mapping[str, str]) -> market.OptionMark:
-    return market.OptionMark(
-        symbol=symbol,
-        direction=msgspec.convert(row["type"], market.Direction),
-        strike=Decimal(row["strike"]),
-        expiration=date.fromisoformat(row["expiration"]),
-        bid=_decimal(row.get("bid")),
-        ask=_decimal(row.get("ask")),
-        last=_decimal(row.get("last")),
-        implied_volatility=_number(row.get("impliedvol")),
-        delta=_number(row.get("delta")),
-        gamma=_number(row.get("gamma")),
-        theta=_number(row.get("theta")),
-        vega=_number(row.get("vega")),
-        open_interest=_count(row.get("openinterest")),
-        volume=_count(row.get("volume")),
-    )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return Decimal(text) if text else None
-
-
-def _number(text: str | None) -> float | None:
-    """A float, or None for an empty field and for what is not a number."""
-    number = float(text) if text else math.nan
-    return number if math.isfinite(number) else None
-
-
-def _count(text: str | None) -> int | None:
-    return int(Decimal(text)) if text else None
-
-
-def _read(path: Path, needed: frozenset[str], take: Callable[[Mapping[str, str]], None]) -> None:
-    """Hand every row of the file on. Raises Unreadable, naming the file and the line."""
-    with _opened(path) as file:
-        rows = csv.DictReader(file)
-        if missing := needed - set(rows.fieldnames or ()):
-            raise market.Unreadable(path.name, f"no column {', '.join(sorted(missing))}")
-        for row in rows:
-            try:
-                take(row)
-            except (ValueError, TypeError, InvalidOperation) as error:
-                raise market.Unreadable(path.name, f"line {rows.line_num}: {error!r}") from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    """The file as text, unpacked when its name says so."""
-    try:
-        with _text(path) as file:
-            yield file
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise market.Unreadable(path.name, str(error)) from error
-
-
-def _text(path: Path) -> TextIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+def _quote(symbol: str, last: Decimal, at: datetime, state: market.PriceState) -> market.Quote:
+    return market.Quote(symbol.upper(), last, None, None, at, SOURCE, state)

@@ -1,0 +1,1 @@
+"""What files remember of the market, and how each kind of them is read."""
