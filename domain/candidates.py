@@ -22,8 +22,8 @@ Mask = npt.NDArray[np.bool_]
 MICROS: Final = 1_000_000
 UNSAID: Final = -1
 """In place of a price or a count that the provider did not say."""
-_TICKS: Final = 0.02
-_SLACK: Final = 0.10
+_TICKS: Final = 0.01
+_SLACK: Final = 0.02
 _SOURCES: Final[tuple[Source, ...]] = ("contract", "mid", "blend", "rv20")
 
 
