@@ -1,13 +1,12 @@
 """A chain is read as it was meant, whatever Schwab wrote for what it does not know."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from adapters.schwab import chains
 from domain import market
