@@ -23,7 +23,7 @@ from tenacity import (
     RetryCallState,
     retry_if_exception_type,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_random_exponential,
 )
 
 from domain import market
@@ -37,8 +37,8 @@ FAILING: Final = 500
 Answer = TypeVar("Answer")
 Pause = Callable[[RetryCallState], float]
 
-GROWING: Final[Pause] = wait_exponential_jitter(initial=0.5, max=8)
-"""Seconds between two tries: about 0.5, then 1, never the same, so that nobody marches in step."""
+GROWING: Final[Pause] = wait_random_exponential(multiplier=1, max=8)
+"""Seconds between two tries: up to 1, then up to 2, by chance, so that nobody marches in step."""
 
 
 class Trouble(Exception):

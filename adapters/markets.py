@@ -2,18 +2,25 @@
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from adapters import replay, simulated
+from adapters import finnhub, replay, simulated
 from adapters.settings import Misconfigured, Settings
 from domain import market, ports
 
 Script = dict[str, Decimal | list[tuple[datetime, Decimal]]]
+
+if TYPE_CHECKING:
+    from adapters.schwab.entrance import Entrance
+
+# Schwab's client is an extra, and takes a while to load: who has another market does without.
+# ruff: noqa: PLC0415
 
 OPTIONS_COLUMN: Final = "quotedate"
 
@@ -26,9 +33,48 @@ def open_market(settings: Settings, clock: ports.Clock) -> market.MarketData:
         case "replay":
             return _replay(settings, clock)
         case "schwab":
-            raise Misconfigured(
-                "market", "schwab", "simulated or replay: the schwab adapter is not wired yet"
-            )
+            return _schwab(settings, clock)
+
+
+def open_earnings(
+    settings: Settings, clock: ports.Clock, provider: market.MarketData
+) -> market.EarningsData | None:
+    """Who knows when companies report: Finnhub where there is a key, else the provider if it does.
+
+    None where nobody knows.
+    """
+    if settings.finnhub_key is not None:
+        return finnhub.Finnhub(settings, clock, finnhub.inquiry())
+    return provider if isinstance(provider, market.EarningsData) else None
+
+
+def open_entrance(settings: Settings, clock: ports.Clock) -> "Entrance":
+    """Where a person logs in. Raises Misconfigured when the market needs no login."""
+    if settings.market != "schwab":
+        raise Misconfigured("market", settings.market, "schwab: no other market has a login")
+    with _extra():
+        from adapters.schwab import entrance, vault
+
+        kept = vault.Vault(settings.schwab_dir, vault.system_keyring())
+        return entrance.Entrance(settings, clock, kept)
+
+
+def _schwab(settings: Settings, clock: ports.Clock) -> market.MarketData:
+    with _extra():
+        from adapters.schwab import line, provider, vault
+
+        kept = vault.Vault(settings.schwab_dir, vault.system_keyring())
+        return provider.Schwab(line.Line(settings, kept, provider.inquiry()), clock)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """What Schwab needs is an extra of its own, and not always installed."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        wanted = "simulated or replay, as long as the extra `schwab` is not installed"
+        raise Misconfigured("market", "schwab", wanted) from missing
 
 
 def _simulated(settings: Settings, clock: ports.Clock) -> market.MarketData:

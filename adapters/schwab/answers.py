@@ -1,9 +1,9 @@
-"""Quotes, bars, expirations, dividends and hours as Schwab sends them; chains have their own module.
+"""Quotes, bars, expirations, dividends and hours as Schwab sends them; chains stand by themselves.
 
 Each takes a body, or a part of one, and raises Unreadable when that makes no sense.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -41,7 +41,7 @@ class _Quoted(msgspec.Struct, rename="camel"):
     realtime: bool = False
 
 
-class _Fundamental(msgspec.Struct, rename="camel"):
+class _Fundamental(msgspec.Struct, rename="camel", frozen=True):
     div_pay_amount: Decimal | None = None
     div_ex_date: str | None = None
     next_div_ex_date: str | None = None
@@ -127,19 +127,22 @@ def _quote(symbol: str, said: _Quoted) -> market.Quote:
     )
 
 
-def dividends(body: bytes, symbol: str) -> Iterator[market.Dividend]:
+def dividends(body: bytes, symbol: str) -> tuple[market.Dividend, ...]:
     """The last dividend and the next one, which is expected to be as large.
 
     An ex-date is midnight in New York or in UTC, by turns: the date counts as it is written.
     """
     said = _read(symbol, lambda: _SAID.decode(body))
     written = _part(symbol, said, _unknown(symbol, said))
-    share = _read(symbol, lambda: _SHARE.decode(written)).fundamental
-    amount = price(share.div_pay_amount)
-    days = {day[:10] for day in (share.div_ex_date, share.next_div_ex_date) if day}
-    for day in sorted(days) if amount else ():
-        ex_date = _read(symbol, lambda day=day: date.fromisoformat(day))
-        yield market.Dividend(symbol, ex_date, amount)
+    return _read(symbol, lambda: _dividends(symbol, _SHARE.decode(written).fundamental))
+
+
+def _dividends(symbol: str, said: _Fundamental) -> tuple[market.Dividend, ...]:
+    amount = price(said.div_pay_amount)
+    if amount is None:
+        return ()
+    days = {date.fromisoformat(at[:10]) for at in (said.div_ex_date, said.next_div_ex_date) if at}
+    return tuple(market.Dividend(symbol, day, amount) for day in sorted(days))
 
 
 def bars(body: bytes, symbol: str) -> tuple[market.Bar, ...]:
@@ -208,15 +211,13 @@ def _part(symbol: str, said: Mapping[str, msgspec.Raw], unknown: set[str]) -> ms
 def _unknown(symbol: str, said: Mapping[str, msgspec.Raw]) -> set[str]:
     if (errors := said.get("errors")) is None:
         return set()
-    return {
-        symbols.ours(each) for each in _read(symbol, lambda: _ERRORS.decode(errors)).invalid_symbols
-    }
+    told = _read(symbol, lambda: _ERRORS.decode(errors))
+    return {symbols.ours(each) for each in told.invalid_symbols}
 
 
 def _read(symbol: str, reading: Callable[[], T]) -> T:
     try:
         return reading()
     except UNREADABLE as reason:
-        raise market.Unreadable(
-            symbol, f"the provider's answer makes no sense: {reason}"
-        ) from reason
+        why = f"the provider's answer makes no sense: {reason}"
+        raise market.Unreadable(symbol, why) from reason

@@ -12,11 +12,11 @@ from typing import Any, Final
 import httpx
 import msgspec
 from authlib.common.errors import AuthlibBaseError
-from schwab.client import AsyncClient
 
 from adapters import inquiry
 from adapters.inquiry import Inquiry
 from adapters.schwab import road
+from adapters.schwab.client import AsyncClient
 from adapters.schwab.vault import Broken, Kept, Stamp, Vault
 from adapters.settings import Settings
 from domain import market

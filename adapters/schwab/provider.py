@@ -6,10 +6,10 @@ from typing import Final
 
 from aiolimiter import AsyncLimiter
 from msgspec.structs import replace
-from schwab.client import AsyncClient
 
 from adapters.inquiry import Inquiry
 from adapters.schwab import answers, chains, symbols
+from adapters.schwab.client import AsyncClient
 from adapters.schwab.line import Line, about
 from domain import calendar, market, ports
 
