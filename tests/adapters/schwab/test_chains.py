@@ -47,7 +47,7 @@ def test_a_contract_is_read_with_all_that_is_said_of_it() -> None:
         bid=Decimal("0.3"),
         ask=Decimal("0.33"),
         last=Decimal("0.31"),
-        implied_volatility=pytest.approx(0.41286),
+        implied_volatility=0.41286,
         delta=-0.123,
         gamma=0.04,
         theta=-0.315,
@@ -109,7 +109,7 @@ def test_what_schwab_writes_for_unknown_is_not_known(name: str, said: object) ->
 
 def test_nobody_bids_is_a_bid_of_nothing_but_nobody_asks_is_no_ask() -> None:
     mark = with_first(bid=0.0, ask=0.0, last=0).options[0]
-    assert (mark.bid, mark.ask, mark.last) == (0, None, None)
+    assert (mark.bid, mark.ask, mark.last) == (Decimal(0), None, None)
 
 
 @given(
