@@ -27,6 +27,7 @@ TAGS = {
     "Performance": "What was earned, under a policy, in a span of New York dates.",
     "Alerts": "What asks for attention, and what somebody has said about it.",
     "Ledger": "The facts themselves, in their one order, and the proof that they are unchanged.",
+    "Market": "The provider of prices, and the login that it asks for.",
     "Live": "What happens, as it happens.",
     "System": "How the service is, and how it is set up.",
 }
@@ -135,6 +136,16 @@ ERRORS = {
             "INTERNAL_ERROR": (
                 "an internal error; the log has it under the request id",
                 {"request_id": "0f8fad5bd9cb469fa16570867728950e"},
+            )
+        },
+    ),
+    "502": Error(
+        "Unanswered",
+        "Somebody outside of the service does not answer; the details name the state.",
+        {
+            "EXTERNAL_API_ERROR": (
+                "Schwab does not answer: ConnectError",
+                {"state": "down"},
             )
         },
     ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, Unpack
 
 from api.shapes import ledger, performance, portfolios, positions, snapshots, system, trades, wheels
+from api.shapes import login as logins
 from api.shapes.envelope import Answer, Page
 from client import queries, requests
 from client.queries import Id
@@ -301,6 +302,11 @@ def _health(response: Any) -> system.Health:
 def info() -> Request[system.Info]:
     """What runs there, and how much it holds."""
     return get(system.Info, "/info")
+
+
+def login() -> Request[logins.LoginState]:
+    """How the login at the market's provider stands."""
+    return get(logins.LoginState, "/market/login")
 
 
 def config() -> Request[system.Config]:

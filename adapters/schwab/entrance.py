@@ -69,8 +69,13 @@ class Entrance:
         if self._visit is None or self._clock.now() >= self._visit.expires_at:
             raise NotBegun("no login is under way, or it took too long: begin a new one")
         code = self._code(redirect_url)
+        now = self._clock.now()
+        try:
+            kept = Kept(now, await self._bought(code))
+        except NotAdmitted:
+            self._visit = None
+            raise
         self._visit = None
-        kept = Kept(self._clock.now(), await self._bought(code))
         try:
             await asyncio.to_thread(self._vault.write, kept)
         except Broken as reason:
