@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -75,6 +75,18 @@ def _extra() -> Iterator[None]:
     except ModuleNotFoundError as missing:
         wanted = "simulated or replay, as long as the extra `schwab` is not installed"
         raise Misconfigured("market", "schwab", wanted) from missing
+
+
+async def close(*opened: object) -> None:
+    """Close what has connections, of providers and of who knows of earnings."""
+    for each in opened:
+        if isinstance(each, _Connected):
+            await each.aclose()
+
+
+@runtime_checkable
+class _Connected(Protocol):
+    async def aclose(self) -> None: ...
 
 
 def _simulated(settings: Settings, clock: ports.Clock) -> market.MarketData:

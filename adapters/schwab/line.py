@@ -47,8 +47,7 @@ class Line:
 
     async def ask(self, symbol: str, question: Question) -> bytes:
         """The body of what Schwab answers. Raises a MarketFault about the symbol."""
-        self._login(symbol)
-        await self._freshen(symbol)
+        await self._freshen(symbol, self._login(symbol))
         return await self._asking.tried(symbol, lambda: self._put(symbol, question))
 
     def kept(self) -> Kept | None:
@@ -92,20 +91,18 @@ class Line:
             why = "Schwab does not accept the login; log in anew"
             raise market.ReauthRequired(symbol, why) from refusal
 
-    async def _freshen(self, symbol: str) -> None:
+    async def _freshen(self, symbol: str, kept: Kept) -> None:
         """See to an access token that is good for a while; who comes meanwhile waits for it too."""
         if not self._session.token.is_expired(leeway=road.LEEWAY):
             return
         if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(self._renew(), name="renewing Schwab's token")
+            self._renewing = asyncio.create_task(self._renew(kept), name="renewing Schwab's token")
         try:
             await asyncio.shield(self._renewing)
         except market.MarketFault as fault:
             raise about(symbol, fault) from fault
 
-    async def _renew(self) -> None:
-        kept = self._kept
-        assert kept is not None
+    async def _renew(self, kept: Kept) -> None:
         try:
             token = await self._asking.tried(LOGIN, self._renewed)
         except (market.ReauthRequired, AuthlibBaseError) as refusal:

@@ -94,10 +94,10 @@ class Vault:
             raise self._broken(f"not written: {reason.strerror}") from reason
 
     def renew(self, kept: Kept, token: dict[str, Any]) -> None:
-        """Keep the renewed tokens of a login, unless a person has logged in anew meanwhile."""
+        """Keep the renewed tokens of a login, unless a person made it another one, or none."""
         renewed = Kept(kept.since, token)
         with alone(self._directory / "lock"):
-            if (now := self.read()) is None or now.since == kept.since:
+            if (now := self.read()) is not None and now.since == kept.since:
                 self._put(renewed)
 
     def _put(self, kept: Kept) -> None:

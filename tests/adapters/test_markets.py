@@ -136,3 +136,18 @@ def test_who_knows_of_earnings_is_finnhub_else_the_provider_else_nobody(
     assert markets.open_earnings(at_schwab, now, silent) is None
     assert markets.open_earnings(at_schwab, now, reporting) is reporting
     assert isinstance(markets.open_earnings(keyed, now, reporting), finnhub.Finnhub)
+
+
+class Connected:
+    """Something that is open until it is closed."""
+
+    is_open = True
+
+    async def aclose(self) -> None:
+        self.is_open = False
+
+
+async def test_what_has_connections_is_closed_and_the_rest_left_alone() -> None:
+    connected = Connected()
+    await markets.close(markets.open_market(Settings(), clock.standing_at(NOON)), None, connected)
+    assert not connected.is_open

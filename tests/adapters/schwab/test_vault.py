@@ -184,5 +184,13 @@ def test_a_renewal_never_takes_the_place_of_another_login(place: Path) -> None:
     assert read.token["access_token"] == ACCESS
 
 
+def test_a_renewal_does_not_bring_a_login_back_that_somebody_took_away(place: Path) -> None:
+    kept = Vault(place)
+    kept.write(KEPT)
+    (place / "login").unlink()
+    kept.renew(KEPT, token(RENEWED))
+    assert kept.read() is None
+
+
 def test_a_login_does_not_show_its_tokens() -> None:
     assert not any(secret in repr(KEPT) for secret in SECRETS)
