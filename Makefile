@@ -13,13 +13,13 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run-all test fuzz check bench demo rebuild verify export import clean lock
+.PHONY: help install run-all test fuzz check bench demo rebuild verify export import schwab-login clean lock
 
 # An environment whose Python has gone (an upgrade, a copied folder) counts as not installed.
 $(shell test -x $(BIN)/python || rm -f $(INSTALLED))
 
 help: ## Say what there is to make
-	@"$(PYTHON)" -c 'import re; print(*(f"  make {t:<10} {h}" for t, h in \
+	@"$(PYTHON)" -c 'import re; print(*(f"  make {t:<12} {h}" for t, h in \
 		re.findall(r"^([a-z-]+):.*## (.*)", open("Makefile").read(), re.M)), sep="\n")'
 
 install: $(INSTALLED) ## Install everything into .venv (does nothing when nothing changed)
@@ -56,6 +56,9 @@ export: install ## Write the ledger to a file of JSON lines: make export FILE=le
 
 import: install ## Begin a new data directory from such a file: make import FILE=ledger.jsonl
 	@$(BIN)/python -m adapters.ledger_file import "$(or $(FILE),ledger.jsonl)"
+
+schwab-login: install ## Log in at Schwab; it lasts a week
+	@$(BIN)/python -m adapters.schwab
 
 clean: ## Remove what was installed and built (never the data directory)
 	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

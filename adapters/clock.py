@@ -8,17 +8,15 @@ first process writes down the real instant at which market time began (the ancho
 """
 
 import asyncio
-import fcntl
 import math
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from adapters.alone import alone
 from adapters.settings import Settings
 
 
@@ -96,23 +94,12 @@ def _agreed(data_dir: Path, wanted: Anchor) -> Anchor:
     """The anchor on disk if it was meant for these settings, else ours, written for the others."""
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / "clock.json"
-    with _alone(data_dir / "clock.lock"):
+    with alone(data_dir / "clock.lock"):
         found = _read(path)
         if found and (found.market, found.speed) == (wanted.market, wanted.speed):
             return found
         _write(path, wanted)
         return wanted
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time, so that two that start together agree."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> Anchor | None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -23,10 +24,19 @@ _ACCOUNT: Final = re.compile(
     r"(?i)(?P<name>(?:acc(?:oun)?t|hash_?value)[^\n]{0,24}?)"
     r"(?<![0-9a-z])(?P<number>[0-9a-f]{32,}|[0-9]{8,})(?![0-9a-z])"
 )
+_HUSHED: Final[deque[str]] = deque(maxlen=64)
+
+
+def hush(*secrets: str) -> None:
+    """Never log these from now on; as many as are in use at a time are remembered.
+
+    For secrets that come while a process runs: a login's tokens, which change with the hour.
+    """
+    _HUSHED.extend(secret for secret in secrets if secret and secret not in _HUSHED)
 
 
 class Discreet(logging.Formatter):
-    """Blots out secrets in what another formatter wrote.
+    """Blots out secrets in what another formatter wrote: those it was given, and the hushed.
 
     It stands around the other formatter, so that tracebacks and `extra` are covered too.
     """
@@ -38,7 +48,7 @@ class Discreet(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line = self._formatter.format(record)
-        for secret in self._secrets:
+        for secret in (*self._secrets, *_HUSHED):
             line = line.replace(secret, HIDDEN)
         return blotted(line)
 

@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO
 import msgspec
 
 from adapters import discretion, request_id
-from adapters.settings import Settings
+from adapters.settings import HIDDEN, Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _CONTROLS: Final = {
@@ -25,6 +25,17 @@ _CONTROLS: Final = {
 }
 """What moves a terminal's cursor or ends a line, and how it is written instead."""
 _BUT_LINES: Final = {code: text for code, text in _CONTROLS.items() if code != ord("\n")}
+_CHATTY: Final = (
+    "aiosqlite",
+    "asyncio",
+    "authlib",
+    "httpx",
+    "httpcore",
+    "keyring",
+    "nats",
+    "schwab",
+)
+"""Who logs every step at `debug`; schwab-py also whole answers, with what is secret in them."""
 _MEGABYTE: Final = 1_000_000
 _log = logging.getLogger(__name__)
 
@@ -44,7 +55,7 @@ def configure(settings: Settings, process: str, stream: TextIO | None = None) ->
         handler.setFormatter(
             discretion.Discreet(
                 JsonLines(process) if settings.log_format == "json" else Lines(dated=in_file),
-                secrets=(settings.api_token,),
+                secrets=tuple(getattr(settings, key) for key in HIDDEN),
             )
         )
     logging.basicConfig(handlers=handlers, force=True)
@@ -57,7 +68,7 @@ def configure(settings: Settings, process: str, stream: TextIO | None = None) ->
 def set_level(level: str) -> None:
     """Log from this level on: debug, info, warning or error."""
     logging.root.setLevel(level.upper())
-    for chatty in ("aiosqlite", "asyncio", "httpx", "httpcore", "nats"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
 
 

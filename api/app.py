@@ -20,6 +20,7 @@ from api import (
     docs,
     exports,
     ledger,
+    login,
     performance,
     portfolios,
     positions,
@@ -48,6 +49,7 @@ RESOURCES: tuple[type[Any], ...] = (
     ledger.LedgerController,
     alerts.AlertController,
     stream.StreamController,
+    login.LoginController,
     config.ConfigController,
     MetricsController,
 )
@@ -88,6 +90,7 @@ def application(office: Office) -> Litestar:
             "whose": Provide(dependencies.whose),
             "part": Provide(dependencies.part),
             "metrics": _always(metrics),
+            "lobby": _always(login.Lobby(office)),
             "pulse": _always(system.Pulse(office)),
         },
         guards=[allowed],

@@ -151,6 +151,7 @@ class _Operation:
         self._path = path
         self._handler = handler
         self._is_command = method in _COMMANDS and not handler.opt.get("question")
+        self._records = self._is_command and not handler.opt.get("outside")
         self._is_open = bool(handler.opt.get("open"))
         self._id: str = framework["operationId"]
         self._example = examples.by_operation().get(self._id, examples.Step(operation=self._id))
@@ -199,6 +200,8 @@ class _Operation:
         if form is None:
             return {str(status): self._file(self._framework["responses"][str(status)])}
         schema = known.of(form, "written")
+        if self._is_command and not self._records:
+            return {str(status): self._success(status, "Done outside of the ledger.", schema)}
         if not self._is_command:
             tagged = ("ETag",) if _has_version(form) else ()
             return {str(status): self._success(status, "What was asked for.", schema, *tagged)}
@@ -263,7 +266,7 @@ class _Operation:
             statuses.add("404")
         if self._is_command or self._handler.opt.get("market"):
             statuses.add("409")
-        if self._handler.opt.get("market"):
+        if self._handler.opt.get("market") or self._handler.opt.get("outside"):
             statuses.add("502")
         return {
             status: {"$ref": f"#/components/responses/{glossary.ERRORS[status].name}"}

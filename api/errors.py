@@ -30,6 +30,7 @@ _CODES: tuple[tuple[type[refusals.Refusal], int, str], ...] = (
     (refusals.Unknown, 404, "NOT_FOUND"),
     (refusals.Conflict, 409, "CONFLICT"),
     (refusals.Refused, 409, "INVALID_STATE"),
+    (refusals.Unanswered, 502, "EXTERNAL_API_ERROR"),
     (refusals.Unavailable, 503, "SERVICE_UNAVAILABLE"),
 )
 

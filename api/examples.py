@@ -15,6 +15,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 FILE = Path(__file__).parent / "examples.json"
+OUTSIDE = Path(__file__).parent / "examples_outside.json"
+"""Operations that need somebody outside of the service, and so are in no story of its own."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,7 +46,12 @@ def story() -> tuple[Step, ...]:
     return _DECODER.decode(FILE.read_bytes())
 
 
+def outside() -> tuple[Step, ...]:
+    """The steps that the story cannot tell."""
+    return _DECODER.decode(OUTSIDE.read_bytes())
+
+
 @cache
 def by_operation() -> dict[str, Step]:
     """The example of each operation."""
-    return {step.operation: step for step in reversed(story())}
+    return {step.operation: step for step in reversed((*story(), *outside()))}

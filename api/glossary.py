@@ -28,6 +28,7 @@ TAGS = {
     "Performance": "What was earned, under a policy, in a span of New York dates.",
     "Alerts": "What asks for attention, and what somebody has said about it.",
     "Ledger": "The facts themselves, in their one order, and the proof that they are unchanged.",
+    "Market": "The provider of prices, and the login that it asks for.",
     "Live": "What happens, as it happens.",
     "System": "How the service is, and how it is set up.",
 }

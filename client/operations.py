@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from api.shapes import advice
+from api.shapes import login as logins
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
@@ -20,6 +21,10 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
 
 class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """Bring back what was put away."""
+
+
+class BeginLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """Begin to log in at the market's provider; what was begun before counts no more."""
 
 
 class Operations:
@@ -113,6 +118,10 @@ class Operations:
     verify = Read(reads.verify)
     checkpoints = Listing(reads.checkpoints)
     ledger_export = Download(reads.ledger_export)
+
+    login = Read(reads.login)
+    begin_login = Command("POST", "/market/login", BeginLogin, logins.Visit, body=False)
+    complete_login = Command("POST", "/market/login/complete", logins.CompleteLogin, logins.Login)
 
     health = Read(reads.health)
     info = Read(reads.info)

@@ -16,6 +16,7 @@ from api.shapes import (
     trades,
     wheels,
 )
+from api.shapes import login as logins
 from api.shapes.envelope import Answer, Page
 from client import queries, requests
 from client.queries import Id
@@ -325,6 +326,11 @@ def _health(response: Any) -> system.Health:
 def info() -> Request[system.Info]:
     """What runs there, and how much it holds."""
     return get(system.Info, "/info")
+
+
+def login() -> Request[logins.LoginState]:
+    """How the login at the market's provider stands."""
+    return get(logins.LoginState, "/market/login")
 
 
 def config() -> Request[system.Config]:

@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import ClassVar, Final, Literal, Protocol
+from typing import ClassVar, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -243,6 +243,7 @@ class HeldMarks(msgspec.Struct, frozen=True, kw_only=True):
     state: PriceState
 
 
+@runtime_checkable
 class EarningsData(Protocol):
     """Who knows when companies report. Whatever goes wrong comes out as a MarketFault."""
 

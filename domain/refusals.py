@@ -16,6 +16,7 @@ Refusal
 │   ├── AppliedBefore    the same split, or the same statement row, a second time
 │   └── BreaksLater      legal by itself, but a later fact could then not have happened
 ├── Unavailable          a part of the service that the order needs does not answer
+├── Unanswered           somebody outside of it does not: the market's provider
 ├── Misuse               who asks is not known
 └── TooMany              who asks has asked too often
 """
@@ -113,6 +114,10 @@ class BreaksLater(Refused):
 
 class Unavailable(Refusal):
     """A part of the service that the order needs does not answer."""
+
+
+class Unanswered(Refusal):
+    """Somebody outside of the service, whom the order needs, does not answer."""
 
 
 class Misuse(Refusal):

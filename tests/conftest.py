@@ -21,6 +21,9 @@ from adapters.settings import Settings
 
 SOON = 10.0
 
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+"""No test keeps a key in the keyring of whoever runs it."""
+
 T = TypeVar("T")
 
 Join = Callable[[str], Awaitable[bus.Bus]]

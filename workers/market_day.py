@@ -27,9 +27,7 @@ async def run(context: running.Context) -> None:
     standing = Standing(config.market, clock, provider.login)
     clerk = Clerk(provider, earnings, context.bus, clock, standing)
     async with AsyncExitStack() as open_things:
-        for each in {id(it): it for it in (provider, earnings)}.values():
-            if close := getattr(each, "aclose", None):
-                open_things.push_async_callback(close)
+        open_things.push_async_callback(markets.close, provider, earnings)
         await context.bus.answer(subjects.MARKET_ASK, clerk.answer)
         woken = await running.wake_on(context.bus, subjects.VIEWS_ADVANCED)
         moved = await running.wake_on(context.bus, subjects.VIEWS_ADVANCED)

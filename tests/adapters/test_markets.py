@@ -2,13 +2,15 @@
 
 import json
 import os
-from datetime import UTC, datetime
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from adapters import clock, markets
+from adapters import clock, finnhub, markets, simulated
 from adapters.settings import Misconfigured, Settings
 from domain import market
 
@@ -66,7 +68,6 @@ async def test_a_recording_is_played_to_the_clock(path: Path) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        Settings(market="schwab"),
         Settings(market="replay"),
         Settings(market="replay", replay_file=Path("nowhere.csv")),
         Settings(market="replay", replay_file=Path(__file__)),
@@ -75,3 +76,67 @@ async def test_a_recording_is_played_to_the_clock(path: Path) -> None:
 def test_a_market_that_cannot_be_is_a_misconfiguration(settings: Settings) -> None:
     with pytest.raises(Misconfigured):
         markets.open_market(settings, clock.standing_at(NOON))
+
+
+@pytest.fixture
+def at_schwab(tmp_path: Path) -> Settings:
+    return Settings(
+        data_dir=tmp_path, market="schwab", schwab_app_key="key", schwab_app_secret="secret"
+    )
+
+
+async def test_schwab_is_opened_without_a_word_to_it(at_schwab: Settings) -> None:
+    provider = markets.open_market(at_schwab, clock.standing_at(NOON))
+    assert provider.login() is None
+    assert isinstance((await provider.quotes(["SPY"]))["SPY"], market.ReauthRequired)
+
+
+@pytest.mark.parametrize("open_it", [markets.open_market, markets.open_entrance])
+def test_schwab_without_its_extra_is_a_misconfiguration(
+    at_schwab: Settings,
+    open_it: Callable[[Settings, clock.Clock], object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("adapters.schwab")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "authlib.integrations.httpx_client", None)
+    with pytest.raises(Misconfigured, match="extra"):
+        open_it(at_schwab, clock.standing_at(NOON))
+
+
+def test_only_schwab_has_a_login() -> None:
+    with pytest.raises(Misconfigured):
+        markets.open_entrance(Settings(), clock.standing_at(NOON))
+
+
+class Reporting(simulated.Simulated):
+    """A market that knows when companies report."""
+
+    async def earnings(self, symbol: str, first: date, last: date) -> tuple[market.Earning, ...]:
+        return ()
+
+
+def test_who_knows_of_earnings_is_finnhub_else_the_provider_else_nobody(
+    at_schwab: Settings,
+) -> None:
+    now = clock.standing_at(NOON)
+    silent, reporting = markets.open_market(at_schwab, now), Reporting(now.now)
+    keyed = Settings(finnhub_key="key")
+    assert markets.open_earnings(at_schwab, now, silent) is None
+    assert markets.open_earnings(at_schwab, now, reporting) is reporting
+    assert isinstance(markets.open_earnings(keyed, now, reporting), finnhub.Finnhub)
+
+
+class Connected:
+    """Something that is open until it is closed."""
+
+    is_open = True
+
+    async def aclose(self) -> None:
+        self.is_open = False
+
+
+async def test_what_has_connections_is_closed_and_the_rest_left_alone() -> None:
+    connected = Connected()
+    await markets.close(markets.open_market(Settings(), clock.standing_at(NOON)), None, connected)
+    assert not connected.is_open

@@ -221,6 +221,8 @@ def test_a_dry_run_refuses_what_would_be_refused(client: Client, desk: Desk) -> 
 def test_every_command_may_be_rehearsed_repeated_and_meant_for_a_version(client: Client) -> None:
     paths = client.get("/schema/openapi.json").body["paths"]
     for path, item in paths.items():
+        if path.startswith("/api/v1/market/login"):  # no fact of the ledger comes of it
+            continue
         for method in {"post", "put", "delete"} & item.keys():
             names = {each["name"] for each in item[method].get("parameters", [])}
             assert {"dry_run", "Idempotency-Key", "If-Match"} <= names, (method, path)
