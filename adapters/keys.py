@@ -39,7 +39,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "nats_url": Key("A bus that runs already; none: the instance starts one of its own."),
     "nats_port": Key("The port of the bus that the instance starts."),
     "market": Key("Where prices come from."),
-    "replay_file": Key("Recorded quotes, for the market `replay`."),
+    "replay_file": Key("A recording, or a directory of them, for the market `replay`."),
     "market_seed": Key(
         "The simulated market: the same seed, the same prices.",
         changeable=True,

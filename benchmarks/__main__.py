@@ -18,6 +18,7 @@ from benchmarks import (
     figures,
     large,
     live,
+    market,
     over_http,
     replay,
     risk,
@@ -35,6 +36,7 @@ PARTS: Final[Mapping[str, Callable[[Path, Sizes], Iterator[Line]]]] = {
     "streams": streams.measure,
     "start": start.measure,
     "risk": risk.measure,
+    "market": market.measure,
     "replay": replay.measure,
     "large": large.measure,
 }

@@ -82,7 +82,7 @@ async def _demonstrate(seconds: float, screen: Screen) -> int:
 
 
 async def _played(ledger: Ledger, screen: Screen, last: datetime) -> Year:
-    tape = Replay(ledger.time.now, rule.DATA / "quotes.csv.gz", rule.DATA / "bars.csv")
+    tape = Replay(ledger.time.now, rule.DATA)
     await ledger.get("/health")
     with screen.progress(OPENING, last) as bar:
         async with _drawn(bar, ledger):

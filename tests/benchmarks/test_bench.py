@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
@@ -25,6 +26,7 @@ from benchmarks import (
     echo,
     figures,
     large,
+    market,
     positions,
     replay,
     risk,
@@ -49,7 +51,7 @@ LINE = Line(
 )
 
 
-@pytest.mark.parametrize("part", [commands, risk, replay])
+@pytest.mark.parametrize("part", [commands, risk, replay, market])
 def test_a_part_that_needs_no_instance_yields_lines_with_their_yardsticks(
     part: object, tmp_path: Path
 ) -> None:
@@ -131,6 +133,25 @@ def test_replay_folds_every_wheel(tmp_path: Path) -> None:
         big_ledger.write(log, 1_000)
         assert replay.decoded(log) == 1_000
         assert replay.folded(log) == 1_000 // big_ledger.A_LIFE
+
+
+# --- the market ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [market.by_formula, market.by_engine])
+def test_quantlib_finds_what_we_find(
+    way: Callable[[market.Quoted], list[tuple[float, ...]]],
+) -> None:
+    options = market.quoted(300)
+    implied = options.implied()
+    ours = options.greeks(implied)
+    theirs = np.array(way(options)).T
+    assert implied == pytest.approx(theirs[0], abs=2e-5)
+    assert ours.delta == pytest.approx(theirs[1], abs=2e-4)
+    assert ours.gamma == pytest.approx(theirs[2], abs=2e-4)
+    assert ours.theta * 365 == pytest.approx(theirs[3], abs=2e-2)
+    assert ours.vega * 100 == pytest.approx(theirs[4], abs=2e-2)
+    assert ours.rho * 100 == pytest.approx(theirs[5], abs=2e-2)
 
 
 # --- the load --------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ CASH = Decimal(50_000)
 
 @pytest.fixture(scope="module")
 def chain() -> Chain:
-    tape = Replay(lambda: closing(DAY), rule.DATA / "quotes.csv.gz", None)
+    tape = Replay(lambda: closing(DAY), rule.DATA / "quotes.csv.gz")
     return tape.chain_at(rule.SYMBOL, closing(DAY), None, None)
 
 
