@@ -368,7 +368,7 @@ def test_health_is_told_in_parts(client: Client) -> None:
     )
     assert parts["event_store"]["status"] == parts["bus"]["status"] == "healthy"
     assert parts["risk"] == {"status": "degraded", "reason": "no heartbeat yet"} | dict.fromkeys(
-        ("position", "lag", "last_heartbeat", "quotes")
+        ("position", "lag", "last_heartbeat", "quotes", "state")
     )
 
 
