@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from adapters.counter import Counter
-from domain import calendar, freshness, market
+from domain import freshness, market
 from domain.outlook import Outlook, outlook
 
 T = TypeVar("T")
@@ -38,17 +38,13 @@ async def surveyed(
 def priced(chain: market.Chain, now: datetime) -> None:
     """Raise market.StalePrice unless the chain has prices to act upon at this instant."""
     state = freshness.price_state(chain.underlying, now)
-    if chain.state == "stale" or state == "stale":
-        seen = f"{min(chain.as_of, chain.underlying.as_of):%Y-%m-%dT%H:%M:%SZ}"
+    if state == "stale":
+        seen = f"{chain.underlying.as_of:%Y-%m-%dT%H:%M:%SZ}"
         raise market.StalePrice(chain.symbol, f"the last price is of {seen}")
     if state == "missing":
         raise market.NoData(chain.symbol)
-    if calendar.is_open(now) and chain.state == "live":
-        _moved_on(chain, now)
-
-
-def _moved_on(chain: market.Chain, now: datetime) -> None:
-    if now - chain.as_of > 2 * freshness.STALE_AFTER:
+    within = freshness.MARK_STALE_AFTER
+    if freshness.worth(chain.state, chain.as_of, now, within) == "stale":
         seen = f"{chain.as_of:%Y-%m-%dT%H:%M:%SZ}"
         raise market.StalePrice(chain.symbol, f"the last option quotes are of {seen}")
 

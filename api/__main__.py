@@ -50,7 +50,7 @@ async def opened(layers: settings.Layers) -> AsyncIterator[Litestar]:
 
 
 async def _listen(office: Office) -> None:
-    """Hear of the views' position, of new facts, prices and risks, and of the workers."""
+    """Hear of the views' position, of facts, prices, risks, the provider and the workers."""
 
     async def advanced(heard: envelope.Heard) -> None:
         with suppress(envelope.Unreadable):
@@ -66,6 +66,12 @@ async def _listen(office: Office) -> None:
         office.keep_quote(quote)
         office.hub.quoted(quote)
 
+    async def marked(marks: market.HeldMarks) -> None:
+        office.keep_marks(marks)
+
+    async def provided(provider: market.Provider) -> None:
+        office.keep_provider(provider)
+
     async def moved(heard: envelope.Heard) -> None:
         with suppress(envelope.Unreadable):
             office.hub.moved(heard.read(risk.PositionRisk).data)
@@ -78,6 +84,8 @@ async def _listen(office: Office) -> None:
     await office.bus.subscribe(subjects.EVERY_POSITION_RISK, moved)
     await office.bus.subscribe(subjects.LEDGER_APPENDED, appended)
     await office.bus.watch_quotes(quoted)
+    await office.bus.watch(subjects.MARKET_BUCKET, "marks.>", market.HeldMarks, marked)
+    await office.bus.watch(subjects.MARKET_BUCKET, "provider", market.Provider, provided)
     for worker in system.WORKERS:
         await _recall(office, worker)
 

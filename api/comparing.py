@@ -79,8 +79,8 @@ async def compared(
     holds: dict[UUID, list[held.Held]] = defaultdict(list)
     for hold in await held.held(source, everything):
         holds[hold.portfolio_id].append(hold)
-    symbols = set[str]().union(*map(figures.priced, holds.values()))
-    quotes = await office.quotes_at(clocks, symbols)
+    symbols = {hold.symbol for some in holds.values() for hold in some}
+    prices = await office.prices_at(clocks, symbols)
     found = []
     for portfolio in chosen:
         key = portfolio.id.hex
@@ -90,7 +90,7 @@ async def compared(
             activity[key],
             days,
             tied.get(key, figures.NOTHING) if days else figures.NOTHING,
-            figures.at_the_market(quotes, holds[portfolio.id], over),
+            figures.at_the_market(prices, holds[portfolio.id], over),
         )
         told = figures.told(over, earned)
         found.append(Compared(portfolio_id=portfolio.id, name=portfolio.name, **told))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from api.office import Office, When
+from api.prices import Prices
 from api.shapes.performance import Performance
-from domain import calendar, market, money, policies, refusals
+from domain import calendar, money, policies, refusals
 from projections import held, questions, sums
 from projections import views as past
 
@@ -178,24 +179,21 @@ def _counts(activity: Sequence[sums.Activity]) -> dict[str, Any]:
 async def unrealized(
     office: Office, source: past.Views, over: Over, clocks: When, scope: sums.Scope
 ) -> Decimal | None:
-    """What the holdings of a scope would gain at their last prices."""
-    if not over.reaches_today or await held.any_open(source, scope):
+    """What the holdings of a scope would gain at their last prices.
+
+    Options are not even read where all of one symbol are without marks.
+    """
+    if not over.reaches_today:
+        return None
+    if clocks.is_now and not await held.open_symbols(source, scope) <= office.boards.keys():
         return None
     holds = await held.held(source, scope)
-    return at_the_market(await office.quotes_at(clocks, priced(holds)), holds, over)
+    prices = await office.prices_at(clocks, {each.symbol for each in holds})
+    return at_the_market(prices, holds, over)
 
 
-def priced(holds: Collection[held.Held]) -> set[str]:
-    """The symbols whose prices tell what is unrealized: none where an option is open."""
-    if any(each.open_trades for each in holds):
-        return set()
-    return {each.symbol for each in holds}
-
-
-def at_the_market(
-    quotes: Mapping[str, market.Quote], holds: Iterable[held.Held], over: Over
-) -> Decimal | None:
-    """Shares at their last price then against the policy's basis; an open option has no mark yet.
+def at_the_market(prices: Prices, holds: Iterable[held.Held], over: Over) -> Decimal | None:
+    """Shares at their last price and options at their mid, less what the policy has of them.
 
     None where something has no price; and for a span without today, which has nothing unrealized
     of its own.
@@ -204,14 +202,32 @@ def at_the_market(
         return None
     total = NOTHING
     for each in holds:
-        if each.open_trades:
-            return None
-        quote = quotes.get(each.symbol)
-        if quote is None:
-            return None
-        basis = each.tax_basis if over.policy == "us_tax" else each.basis
-        total += money.moved(quote.last, each.shares) - basis
+        gains = (_on_shares(prices, each, over), *_on_options(prices, each, over))
+        for gain in gains:
+            if gain is None:
+                return None
+            total += gain
     return money.cents(total)
+
+
+def _on_shares(prices: Prices, hold: held.Held, over: Over) -> Decimal | None:
+    if not hold.shares:
+        return NOTHING
+    quote = prices.quotes.get(hold.symbol)
+    if quote is None:
+        return None
+    value = money.moved(quote.last, hold.shares)
+    return policies.unrealized_on_shares(over.policy, value, hold.basis, hold.tax_basis)
+
+
+def _on_options(prices: Prices, hold: held.Held, over: Over) -> Iterator[Decimal | None]:
+    for each in hold.options:
+        mark = prices.mark(hold.symbol, each.contract)
+        cost = None if mark is None else mark.cost(each.contracts)
+        if cost is None:
+            yield None
+        else:
+            yield policies.unrealized_on_option(over.policy, each.premium, cost)
 
 
 @asynccontextmanager

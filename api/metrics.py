@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import get_args
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
@@ -19,6 +20,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from api.office import Office
+from domain import market
 from projections import questions
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -66,6 +68,18 @@ class Metrics:
             states=_STATES,
             registry=self.registry,
         )
+        self._market = Enum(
+            "wheelwright_market_state",
+            "How the provider of prices last said that it is.",
+            ("source",),
+            states=get_args(market.ProviderState),
+            registry=self.registry,
+        )
+        self._login = self._gauge(
+            "login_age_seconds",
+            "Time since somebody logged in at the provider of prices.",
+            "source",
+        )
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(f"wheelwright_{name}", meaning, labels, registry=self.registry)
@@ -96,7 +110,20 @@ class Metrics:
         self._bus.set(office.bus.connected)
         self._open.set(await questions.count_open(office.live, questions.OpenFilter()))
         self._tell_workers(office, head)
+        self._tell_market(office)
         return await asyncio.to_thread(generate_latest, self.registry)
+
+    def _tell_market(self, office: Office) -> None:
+        """Of the one provider that there is; another before it is told of no more."""
+        self._market.clear()
+        self._login.clear()
+        provider = office.provider
+        if provider is None:
+            return
+        self._market.labels(provider.source).state(provider.state)
+        if provider.login is not None:
+            age = office.clock.now() - provider.login.since
+            self._login.labels(provider.source).set(age.total_seconds())
 
     def _tell_workers(self, office: Office, head: int) -> None:
         for name, beat in office.beats.items():

@@ -1,4 +1,4 @@
-"""What every handler is given: the desk, the views, the clock, and the last quotes heard."""
+"""What every handler is given: the desk, the views, the clock, and the last prices heard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,7 +21,7 @@ from api.archive import Archive
 from api.aside import Aside
 from api.desk import Desk
 from api.hub import Hub
-from domain import facts, fees, market, moments, refusals, subjects
+from domain import facts, fees, mark, market, moments, refusals, subjects
 from projections import past, questions, views
 
 _TRADES_KEPT = 50_000
@@ -65,6 +65,8 @@ class Office:
         self.layers = given(settings)
         self.tariff = _tariff(settings)
         self.quotes: dict[str, market.Quote] = {}
+        self.boards: dict[str, mark.Board] = {}
+        self.provider: market.Provider | None = None
         self.heard: dict[str, datetime] = {}
         self._heard_at: dict[str, float] = {}
         self.beats: dict[str, subjects.Heartbeat] = {}
@@ -96,13 +98,23 @@ class Office:
         async with self.archive.views(asked, streams) as then:
             yield then
 
-    async def quotes_at(self, asked: When, symbols: Collection[str]) -> Mapping[str, market.Quote]:
-        """The last quote of these symbols, as it was known then; now, all that are known."""
-        return self.quotes if asked.is_now else await self._bygone.quotes(asked, symbols)
+    async def prices_at(self, asked: When, symbols: Collection[str]) -> prices.Prices:
+        """The last prices of these symbols, as they were known then; now, all that are known."""
+        if asked.is_now:
+            return prices.Prices(self.quotes, self.boards)
+        return await self._bygone.prices(asked, symbols)
 
     def keep_quote(self, quote: market.Quote) -> None:
         """Hear a symbol's last quote."""
         self.quotes[quote.symbol] = quote
+
+    def keep_marks(self, held: market.HeldMarks) -> None:
+        """Hear what the options held in a symbol are worth; what is not named has no mark now."""
+        self.boards[held.symbol] = mark.board(held)
+
+    def keep_provider(self, provider: market.Provider) -> None:
+        """Hear how the provider of prices is."""
+        self.provider = provider
 
     def keep_heartbeat(self, beat: subjects.Heartbeat, ago: timedelta = timedelta(0)) -> None:
         """Hear that a worker lives, or did a while ago: in the market's time and in real time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -15,9 +15,10 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.envelope import Reply, page_of
 from api.office import Office, When
+from api.prices import Prices
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
-from domain import calendar, facts, freshness, market, money, refusals, risk
+from domain import calendar, facts, freshness, mark, market, money, refusals, risk
 from projections import answers, questions, views
 from projections.snapshots import Moneyness
 
@@ -197,18 +198,43 @@ def _key(field: str) -> Any:
     return lambda each: (getattr(each, field) is None, getattr(each, field))
 
 
+class _Scene(msgspec.Struct, frozen=True):
+    """Whence positions are seen: the prices and the provider as they were at an instant."""
+
+    prices: Prices
+    provider: market.Provider | None
+    at: datetime
+
+    @property
+    def answering(self) -> bool:
+        """Whether the provider serves prices, as far as anybody has said."""
+        return self.provider is None or self.provider.state in {"live", "delayed"}
+
+
+async def _scene(office: Office, clocks: When, symbols: Collection[str]) -> _Scene:
+    prices = await office.prices_at(clocks, symbols)
+    provider = office.provider if clocks.is_now else None
+    return _Scene(prices, provider, clocks.told_at(office.clock.now()))
+
+
 async def _told(
     office: Office, clocks: When, options: Sequence[questions.OpenOption]
 ) -> list[Position]:
-    """Positions at the last price that was known then."""
-    quotes = await office.quotes_at(clocks, {each.symbol for each in options})
-    at = clocks.told_at(office.clock.now())
-    return [_position(each, quotes.get(each.symbol), at) for each in options]
+    """Positions at the last prices that were known then."""
+    scene = await _scene(office, clocks, {each.symbol for each in options})
+    marks = [scene.prices.mark(each.symbol, each.contract) for each in options]
+    estimates = mark.figures(marks, office.settings.risk_free_rate)
+    return [
+        _position(option, scene, seen, figures)
+        for option, seen, figures in zip(options, marks, estimates, strict=True)
+    ]
 
 
-def _position(option: questions.OpenOption, quote: market.Quote | None, at: datetime) -> Position:
-    today = calendar.trading_day(at)
-    seen = _assessed(option, quote, today)
+def _position(
+    option: questions.OpenOption, scene: _Scene, seen: mark.Mark | None, figures: mark.Figures
+) -> Position:
+    today = calendar.trading_day(scene.at)
+    assessed = _assessed(option, scene.prices.quotes.get(option.symbol), today)
     return Position(
         wheel_id=option.wheel_id,
         trade_id=option.trade_id,
@@ -221,26 +247,58 @@ def _position(option: questions.OpenOption, quote: market.Quote | None, at: date
         expiration=option.expiration_date,
         dte_calendar=calendar.dte_calendar(today, option.expiration_date),
         dte_trading=calendar.dte_trading(today, option.expiration_date),
-        moneyness=None if seen is None else _moneyness(seen),
-        risk_level=None if seen is None else seen.level,
-        risk_icon=None if seen is None else seen.icon,
+        moneyness=None if assessed is None else _moneyness(assessed),
+        risk_level=None if assessed is None else assessed.level,
+        risk_icon=None if assessed is None else assessed.icon,
         premium_collected=money.cents(option.premium),
-        unrealized_pnl=None,
-        **_market(quote, at),
+        unrealized_pnl=_unrealized(option, seen),
+        mark_state=_mark_state(seen, scene),
+        **_option_prices(seen),
+        **msgspec.structs.asdict(figures),
+        **_share_price(option.symbol, scene),
     )
 
 
-def _market(quote: market.Quote | None, at: datetime) -> dict[str, Any]:
-    """What a position says of its price; an option has no mark of its own yet."""
+def _unrealized(option: questions.OpenOption, seen: mark.Mark | None) -> Decimal | None:
+    """What the option has brought less what buying it back would cost."""
+    cost = None if seen is None else seen.cost(option.contracts)
+    return None if cost is None else money.cents(option.premium - cost)
+
+
+def _mark_state(seen: mark.Mark | None, scene: _Scene) -> market.PriceState:
+    if seen is None:
+        return "missing"
+    within, answering = freshness.MARK_STALE_AFTER, scene.answering
+    return freshness.worth(seen.state, seen.as_of, scene.at, within, answering=answering)
+
+
+def _option_prices(seen: mark.Mark | None) -> dict[str, Any]:
+    """What the market says of the option, in dollars per share."""
+    said = None if seen is None else seen.said
+    return {
+        "bid": _price(None if said is None else said.bid),
+        "ask": _price(None if said is None else said.ask),
+        "option_mid": _price(None if seen is None else seen.mid),
+        "extrinsic": _price(None if seen is None else seen.extrinsic),
+        "mark_as_of": None if seen is None else seen.as_of,
+    }
+
+
+def _price(price: Decimal | None) -> Decimal | None:
+    return None if price is None else money.price(price)
+
+
+def _share_price(symbol: str, scene: _Scene) -> dict[str, Any]:
+    """What a position says of its share's price, and of who says it."""
+    quote, at = scene.prices.quotes.get(symbol), scene.at
+    age = None if quote is None else max(int((at - quote.as_of).total_seconds()), 0)
     return {
         "current_price": None if quote is None else money.price(quote.last),
-        "option_mid": None,
-        "delta": None,
-        "probability_itm": None,
-        "extrinsic": None,
         "price_as_of": None if quote is None else quote.as_of,
+        "price_age_seconds": age,
         "price_source": None if quote is None else quote.source,
-        "price_state": freshness.price_state(quote, at),
+        "price_state": freshness.price_state(quote, at, answering=scene.answering),
+        "provider_state": None if scene.provider is None else scene.provider.state,
         "last_updated": at,
     }
 
@@ -268,11 +326,11 @@ def _moneyness(seen: risk.Assessment) -> Moneyness:
 
 
 async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Position:
-    at = clocks.told_at(office.clock.now())
-    quote = (await office.quotes_at(clocks, [wheel.symbol])).get(wheel.symbol)
-    unrealized = Decimal("0.00")
+    scene = await _scene(office, clocks, [wheel.symbol])
+    quote = scene.prices.quotes.get(wheel.symbol)
+    unrealized: Decimal | None = Decimal("0.00")
     if wheel.shares:
-        unrealized = None  # type: ignore[assignment]
+        unrealized = None
         if quote is not None and wheel.cost_basis is not None:
             unrealized = money.cents((quote.last - wheel.cost_basis) * wheel.shares)
     return Position(
@@ -292,5 +350,8 @@ async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> P
         risk_icon=None,
         premium_collected=Decimal("0.00"),
         unrealized_pnl=unrealized,
-        **_market(quote, at),
+        mark_state=None,
+        **_option_prices(None),
+        **msgspec.structs.asdict(mark.UNKNOWN),
+        **_share_price(wheel.symbol, scene),
     )

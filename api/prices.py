@@ -1,76 +1,127 @@
 """What prices were, at an instant in the past: from the bus, and from snapshots beyond it.
 
-The bus keeps the quotes of a week. Before that, a day's last snapshot of a symbol tells its price,
-where one was taken.
+The bus keeps the quotes and marks of a week. Before that, a day's last snapshots of a symbol tell
+its price and what its options were worth, where any were taken.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from adapters import bus, clock, envelope
-from domain import calendar, market, subjects
+from domain import calendar, mark, market, subjects
 from projections import past, questions, rows, snapshots, views
 
 _logger = logging.getLogger(__name__)
 _LAST_MARKS = (
     "SELECT body, MAX(at||recorded_at) FROM marks WHERE symbol IN (SELECT value FROM json_each(?)) "
-    "AND day=? AND at<=? AND recorded_at<=? GROUP BY symbol"
+    "AND day=? AND at<=? AND recorded_at<=? GROUP BY wheel_id"
 )
+_QUOTE = subjects.EVERY_QUOTE.removesuffix(">")
+T = TypeVar("T")
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """The last quote of each symbol, and the marks of its options."""
+
+    quotes: Mapping[str, market.Quote]
+    boards: Mapping[str, mark.Board]
+
+    def mark(self, symbol: str, contract: mark.Contract) -> mark.Mark | None:
+        """That of a contract; None where there is none."""
+        return self.boards.get(symbol, {}).get(contract)
 
 
 class Bygone:
-    """Tells the last price of each symbol that was known at an instant."""
+    """Tells the last prices of each symbol that were known at an instant."""
 
     def __init__(self, time: clock.Clock, connected: bus.Bus, live: views.Live) -> None:
         self._time = time
         self._bus = connected
         self._live = live
 
-    async def quotes(self, when: past.When, symbols: Collection[str]) -> dict[str, market.Quote]:
+    async def prices(self, when: past.When, symbols: Collection[str]) -> Prices:
         """By symbol; one without a price then is left out. `when` lies in the past."""
         at = when.told_at(self._time.now())
-        found = await self._heard(at, symbols)
-        if missing := sorted(set(symbols) - found.keys()):
-            found |= await self._marked(at, when.known_at or self._time.now(), missing)
-        return found
+        heard = await self._heard(at, symbols)
+        missing = set(symbols) - (heard.quotes.keys() & heard.boards.keys())
+        if not missing:
+            return heard
+        kept = await self._kept(at, when.known_at or self._time.now(), sorted(missing))
+        return Prices({**kept.quotes, **heard.quotes}, {**kept.boards, **heard.boards})
 
-    async def _heard(self, at: datetime, symbols: Collection[str]) -> dict[str, market.Quote]:
+    async def _heard(self, at: datetime, symbols: Collection[str]) -> Prices:
         """What was said on the bus by then, as far as it was of then."""
         really = self._time.real_time(at)
         if really is None or not symbols:
-            return {}
-        told = [subjects.market_quote(each) for each in sorted(set(symbols))]
+            return Prices({}, {})
+        named = sorted(set(symbols))
+        told = [
+            said(each) for each in named for said in (subjects.market_quote, subjects.market_chain)
+        ]
         try:
             heard = await self._bus.last_until(subjects.MARKET.name, told, really)
-            quotes = [each.read(market.Quote).data for each in heard]
-        except (bus.BusFault, envelope.Unreadable) as reason:
+        except bus.BusFault as reason:
             _logger.warning("no prices of the past: %s", reason)
-            return {}
-        return {each.symbol: each for each in quotes if each.as_of <= at}
+            return Prices({}, {})
+        about_shares = [each for each in heard if each.subject.startswith(_QUOTE)]
+        about_options = [each for each in heard if not each.subject.startswith(_QUOTE)]
+        quotes, marks = _read(about_shares, market.Quote), _read(about_options, market.HeldMarks)
+        return Prices(
+            {each.symbol: each for each in quotes if each.as_of <= at},
+            {each.symbol: mark.board(each) for each in marks if each.as_of <= at},
+        )
 
-    async def _marked(
-        self, at: datetime, known_at: datetime, symbols: Sequence[str]
-    ) -> dict[str, market.Quote]:
-        """The last snapshot of that New York day; of one instant the one recorded last."""
+    async def _kept(self, at: datetime, known_at: datetime, symbols: Sequence[str]) -> Prices:
+        """By the last snapshots of that New York day; of one instant the one recorded last."""
         day = calendar.trading_day(at).isoformat()
         asked: list[Any] = [json.dumps(symbols), day, rows.text(at), rows.text(known_at)]
         found = await self._live.rows(_LAST_MARKS, asked)
-        marks = [questions.decoded(row[0], snapshots.Snapshot) for row in found]
-        return {each.symbol: _quote(each) for each in marks}
+        last = [questions.decoded(row[0], snapshots.Snapshot) for row in found]
+        last.sort(key=lambda each: (each.effective_at, each.recorded_at))
+        boards: dict[str, dict[mark.Contract, mark.Mark]] = {}
+        for each in last:
+            boards.setdefault(each.symbol, {}).update(_board(each))
+        return Prices({each.symbol: _quote(each) for each in last}, boards)
 
 
-def _quote(mark: snapshots.Snapshot) -> market.Quote:
+def _read(heard: Iterable[envelope.Heard], kind: type[T]) -> Iterator[T]:
+    for each in heard:
+        try:
+            yield each.read(kind).data
+        except envelope.Unreadable as reason:
+            _logger.warning("not a price of the past: %s", reason)
+
+
+def _quote(snapshot: snapshots.Snapshot) -> market.Quote:
     return market.Quote(
-        mark.symbol,
-        mark.price,
+        snapshot.symbol,
+        snapshot.price,
         None,
         None,
-        mark.price_as_of,
-        mark.price_source,
-        mark.price_state,
+        snapshot.price_as_of,
+        snapshot.price_source,
+        snapshot.price_state,
     )
+
+
+def _board(snapshot: snapshots.Snapshot) -> dict[mark.Contract, mark.Mark]:
+    """Its options' mids, which were fresh when it was taken."""
+    marks = (
+        mark.Mark(
+            contract=mark.Contract(each.direction, each.strike, each.expiration, each.multiplier),
+            price=snapshot.price,
+            mid=each.option_mid,
+            as_of=snapshot.effective_at,
+            state="live",
+        )
+        for each in snapshot.options
+        if each.option_mid is not None
+    )
+    return {each.contract: each for each in marks}

@@ -16,7 +16,7 @@ from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.snapshots import Trend
-from domain import facts, freshness, market, refusals, valuation
+from domain import facts, freshness, mark, market, refusals, valuation
 from domain.story import Story
 from projections import answers, marks, questions, snapshots, sums
 
@@ -45,11 +45,12 @@ class SnapshotController(Controller):
         """Write down what a wheel holds and what that is worth, now or at an earlier instant.
 
         Without a price the last one counts that was heard by then, and without `effective_at` the
-        mark is of the instant of that price, or of the wheel's last fact, whichever came later.
+        mark is of the instant of that price, of those of its options, or of the wheel's last fact,
+        whichever came last. An option without a mid takes the market's, where it is fresh.
         """
         story = await office.desk.latest(desk.WHEEL, wheel_id)
-        quote = await _quote(office, story, data)
-        return await office.desk.carry_out(_task(story, data, quote), asked)
+        heard = await _heard(office, story, data)
+        return await office.desk.carry_out(_task(story, data, heard), asked)
 
     @get("/snapshots")
     async def list_snapshots(
@@ -115,28 +116,39 @@ class SnapshotController(Controller):
         return Reply(Answer(shown, office.clock.now()))
 
 
-async def _quote(
-    office: Office, story: Story, command: valuation.MarkPosition
-) -> market.Quote | None:
-    """The last price that a mark can have: for an earlier instant the one that was known then."""
+class _Heard(msgspec.Struct, frozen=True):
+    """The last price of a wheel's symbol, and the marks of its options."""
+
+    quote: market.Quote | None
+    board: mark.Board
+
+
+async def _heard(office: Office, story: Story, command: valuation.MarkPosition) -> _Heard:
+    """The last prices that a mark can have: for an earlier instant those that were known then."""
     symbol = story.wheel.symbol
-    last = office.quotes.get(symbol)
-    if command.effective_at is None or command.price is not None:
+    last = _Heard(office.quotes.get(symbol), office.boards.get(symbol, {}))
+    if command.effective_at is None:
         return last
-    at = valuation.effective_at(story, command, last, office.clock.now())
-    if last is not None and last.as_of <= at:
+    at = valuation.effective_at(story, command, last.quote, last.board, office.clock.now())
+    has_price = command.price is not None or (last.quote is not None and last.quote.as_of <= at)
+    has_marks = bool(last.board) and all(each.as_of <= at for each in last.board.values())
+    if has_price and (has_marks or not story.wheel_at(at).open_trades):
         return last
-    return (await office.quotes_at(When(as_of=at), [symbol])).get(symbol)
+    then = await office.prices_at(When(as_of=at), [symbol])
+    return _Heard(
+        last.quote if has_price else then.quotes.get(symbol),
+        last.board if has_marks else then.boards.get(symbol, {}),
+    )
 
 
 def _task(
-    story: Story, command: valuation.MarkPosition, quote: market.Quote | None
+    story: Story, command: valuation.MarkPosition, heard: _Heard
 ) -> desk.Task[valuation.Valuation]:
     def decide(state: valuation.Valuation, now: datetime, command_id: UUID) -> list[facts.Recorded]:
-        at = valuation.effective_at(story, command, quote, now)
-        judged = _judged(quote, at)
+        at = valuation.effective_at(story, command, heard.quote, heard.board, now)
+        judged, mids = _judged(heard.quote, at), mark.mids(heard.board, at)
         return valuation.decide(
-            state, story, command, judged, at=at, now=now, command_id=command_id
+            state, story, command, judged, mids, at=at, now=now, command_id=command_id
         )
 
     def show(state: valuation.Valuation, _: datetime) -> desk.Shown:

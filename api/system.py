@@ -123,11 +123,17 @@ def _bus(office: Office) -> Part:
 
 
 def _market(office: Office) -> Part:
+    """The provider as it last said it is, and the prices that say themselves that they are old."""
+    provider, quotes = office.provider, len(office.quotes)
+    state = None if provider is None else provider.state
     stale = sorted(name for name, quote in office.quotes.items() if quote.state == "stale")
+    if provider is not None and state not in {"live", "delayed"}:
+        reason = f"{provider.source} is {state}: {provider.reason or 'no reason was given'}"
+        return Part(status="degraded", reason=reason, quotes=quotes, state=state)
     if stale:
         reason = f"stale: {', '.join(stale[:10])}"
-        return Part(status="degraded", reason=reason, quotes=len(office.quotes))
-    return Part(status="healthy", quotes=len(office.quotes))
+        return Part(status="degraded", reason=reason, quotes=quotes, state=state)
+    return Part(status="healthy", quotes=quotes, state=state)
 
 
 def worker(office: Office, name: str, head: int) -> Part:

@@ -8,17 +8,31 @@ from typing import Final
 from domain import calendar, market
 
 STALE_AFTER: Final = timedelta(minutes=15)
+MARK_STALE_AFTER: Final = timedelta(minutes=30)
+"""A chain is asked for every 15 minutes, so its marks are that much older when they come."""
 
 
-def newest(now: datetime) -> datetime:
-    """The instant of the newest price that there can be: now, or the last close."""
-    return now if calendar.is_open(now) else calendar.close_at(calendar.last_close(now))
+def worth(
+    state: market.PriceState,
+    as_of: datetime,
+    now: datetime,
+    within: timedelta,
+    *,
+    answering: bool = True,
+) -> market.PriceState:
+    """What a price is worth now: one that has not moved on while the market is open is stale.
+
+    A delayed one is as old as its provider says, and stays so while that provider is `answering`.
+    """
+    ages = state == "live" or (state == "delayed" and not answering)
+    newest = now if calendar.is_open(now) else calendar.close_at(calendar.last_close(now))
+    return "stale" if ages and as_of < newest - within else state
 
 
-def price_state(quote: market.Quote | None, now: datetime) -> market.PriceState:
-    """What a price is worth: a live one that has not moved on while the market is open is stale."""
+def price_state(
+    quote: market.Quote | None, now: datetime, *, answering: bool = True
+) -> market.PriceState:
+    """What a share's price is worth; `answering` is whether its provider is there."""
     if quote is None:
         return "missing"
-    if quote.state == "live" and quote.as_of < newest(now) - STALE_AFTER:
-        return "stale"
-    return quote.state
+    return worth(quote.state, quote.as_of, now, STALE_AFTER, answering=answering)

@@ -10,6 +10,10 @@ close   an option's net result counts on the day its contracts end
 us_tax  an assigned put's net premium lowers the shares' basis; a called-away call's net
         premium raises the proceeds; other options count on the day they end
         (26 U.S.C. 1234(b); IRS Publication 550, "Options")
+
+What is not realized yet follows from that: what is open, at the market, less what the policy has
+still to count of it. So realized and unrealized together are the same under every policy at any
+moment: cash and the market value of all that is open, less what was put in.
 """
 
 from __future__ import annotations
@@ -176,6 +180,21 @@ def income(policy: Policy, entries: Iterable[history.Entry]) -> list[Amount]:
         booked += amounts(policy, state, entry)
         state = wheel.evolve(state, entry)
     return booked
+
+
+def unrealized_on_shares(
+    policy: Policy, value: Decimal, basis: Decimal, tax_basis: Decimal
+) -> Decimal:
+    """What shares worth `value` would gain; a put's premium is in their basis for taxes."""
+    return value - (tax_basis if policy == "us_tax" else basis)
+
+
+def unrealized_on_option(policy: Policy, premium: Decimal, cost: Decimal) -> Decimal:
+    """What open contracts would gain if buying them back cost `cost`.
+
+    `premium` is the net opening premium on them, which for `cash` is realized already.
+    """
+    return -cost if policy == "cash" else premium - cost
 
 
 def total(booked: Iterable[Amount]) -> Decimal:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from domain import facts, money
+from domain import facts, mark, money
 
 Outcome = Literal[
     "open", "expired_worthless", "assigned", "called_away", "closed_early", "rolled", "voided"
@@ -65,6 +65,11 @@ class Trade(msgspec.Struct, frozen=True):
     rolled_from: UUID | None = None
     rolled_to: UUID | None = None
     notes: str | None = None
+
+    @property
+    def contract(self) -> mark.Contract:
+        """By which the market knows it."""
+        return mark.Contract(self.direction, self.strike, self.expiration_date, self.multiplier)
 
     @property
     def collateral(self) -> Decimal:

@@ -9,7 +9,7 @@ of one instant the mark recorded last is the one that counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from domain import calendar, commands, facts, market, moments, money, refusals, risk
+from domain import calendar, commands, facts, mark, market, moments, money, refusals, risk
 from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story
@@ -37,7 +37,8 @@ class OptionPrice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class MarkPosition(commands.Command, frozen=True, kw_only=True):
     """Write down what a wheel holds and what that is worth.
 
-    Without `price` the last one heard counts; options without a `mid` have none.
+    Without `price` the last one heard counts, and for options without a `mid` the market's, as
+    far as it was fresh; else they have none.
     """
 
     price: Decimal | None = None
@@ -76,18 +77,24 @@ def evolve(valuation: Valuation, recorded: facts.Recorded) -> Valuation:
 
 
 def effective_at(
-    story: Story, command: MarkPosition, quote: market.Quote | None, now: datetime
+    story: Story,
+    command: MarkPosition,
+    quote: market.Quote | None,
+    board: mark.Board,
+    now: datetime,
 ) -> datetime:
     """When a mark is of: as said; else, with a price of its own, now.
 
-    Else the first instant at which both the price and the position were what they are.
+    Else the first instant at which the price, the options' and the position were what they are.
     """
     if command.effective_at is not None:
         return moments.happened("effective_at", command.effective_at, now)
     if command.price is not None or quote is None:
         return now
     happened = [each.effective_at for each in story.line]
-    return min(now, max([quote.as_of, *happened]))
+    contracts = [story.wheel.trades[each].contract for each in story.wheel.open_trades]
+    told = [board[each].as_of for each in contracts if each in board]
+    return min(now, max([quote.as_of, *told, *happened]))
 
 
 def decide(
@@ -95,6 +102,7 @@ def decide(
     story: Story,
     command: MarkPosition,
     quote: market.Quote | None,
+    mids: Mapping[mark.Contract, Decimal],
     *,
     at: datetime,
     now: datetime,
@@ -102,8 +110,9 @@ def decide(
 ) -> list[facts.Recorded]:
     """The mark of the instant `at` that an order leads to, not stored yet (position 0).
 
-    `quote` is the last price heard, its state what it was worth at that instant. Raises a
-    refusals.Refusal: OutOfTurn where there is no price, Invalid for one that cannot be meant.
+    `quote` is the last price heard, its state what it was worth at that instant; `mids` are those
+    of the market that were fresh then. Raises a refusals.Refusal: OutOfTurn where there is no
+    price, Invalid for one that cannot be meant.
     """
     if not story.wheel.started:
         raise refusals.Unknown("wheel", story.wheel_id)
@@ -112,7 +121,9 @@ def decide(
             f"{command.external_id} is recorded already", external_id=command.external_id
         )
     price = _price(story, command, quote, at)
-    fact = _marked(story.wheel_id, story.wheel_at(at), command, price, calendar.trading_day(at))
+    wheel = story.wheel_at(at)
+    known = _market(wheel, mids) | _given(wheel, command.options)
+    fact = _marked(story.wheel_id, wheel, price, known, calendar.trading_day(at))
     learned = now
     if valuation.last is not None:
         learned = max(now, valuation.last.recorded_at + timedelta(microseconds=1))
@@ -149,11 +160,10 @@ def _price(story: Story, command: MarkPosition, quote: market.Quote | None, at: 
 
 
 def _marked(
-    wheel_id: UUID, wheel: wheels.Wheel, command: MarkPosition, price: _Price, on: date
+    wheel_id: UUID, wheel: wheels.Wheel, price: _Price, mids: Mapping[UUID, Decimal], on: date
 ) -> facts.PositionMarked:
     assert wheel.portfolio_id is not None
     money.notional("price", price.last * wheel.shares)
-    mids = _mids(wheel, command.options)
     return facts.PositionMarked(
         portfolio_id=wheel.portfolio_id,
         wheel_id=wheel_id,
@@ -174,8 +184,14 @@ def _marked(
     )
 
 
-def _mids(wheel: wheels.Wheel, given: Sequence[OptionPrice]) -> dict[UUID, Decimal]:
-    """The options' prices by trade; each trade is open, and named once."""
+def _market(wheel: wheels.Wheel, mids: Mapping[mark.Contract, Decimal]) -> dict[UUID, Decimal]:
+    """The market's prices of the open options, by trade, as far as it has any."""
+    contracts = {each: wheel.trades[each].contract for each in wheel.open_trades}
+    return {each: mids[contract] for each, contract in contracts.items() if contract in mids}
+
+
+def _given(wheel: wheels.Wheel, given: Sequence[OptionPrice]) -> dict[UUID, Decimal]:
+    """The prices that came with the order, by trade; each trade is open, and named once."""
     mids: dict[UUID, Decimal] = {}
     for each in given:
         if each.trade_id not in wheel.open_trades:
@@ -208,8 +224,7 @@ def _option(
         trade.open_contracts,
     )
     seen = risk.assess(watched, price, on)
-    inside = trade.strike - price if trade.direction == "put" else price - trade.strike
-    intrinsic = max(inside, money.ZERO)
+    intrinsic = mark.intrinsic(trade.direction, trade.strike, price)
     return facts.MarkedOption(
         trade_id=trade.id,
         direction=trade.direction,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 
-from domain import money
+from domain import mark, money
 from projections import sums
 from projections.views import Views
+
+
+class Option(msgspec.Struct, frozen=True):
+    """Contracts of one trade that are open; `premium` is the net one on them, in USD."""
+
+    contract: mark.Contract
+    contracts: int
+    premium: Decimal
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -20,7 +30,7 @@ class Held(msgspec.Struct, frozen=True):
     shares: int
     basis: Decimal
     tax_basis: Decimal
-    open_trades: int
+    options: tuple[Option, ...] = ()
 
 
 async def held(views: Views, scope: sums.Scope) -> list[Held]:
@@ -28,23 +38,51 @@ async def held(views: Views, scope: sums.Scope) -> list[Held]:
     named = scope.of_wheels
     clause = " AND ".join(("(shares OR open_trades)", *(f"{column}=?" for column in named)))
     found = await views.rows(
-        "SELECT portfolio_id, symbol, shares, basis, tax_basis, open_trades FROM wheels "  # noqa: S608
+        "SELECT portfolio_id, symbol, shares, basis, tax_basis, id FROM wheels "  # noqa: S608
         f"WHERE {clause}",
         list(named.values()),
     )
+    options = await _options(views, scope)
     return [
         Held(
-            UUID(row[0]), row[1], row[2], money.from_cents(row[3]), money.from_cents(row[4]), row[5]
+            UUID(row[0]),
+            row[1],
+            row[2],
+            money.from_cents(row[3]),
+            money.from_cents(row[4]),
+            tuple(options.get(row[5], ())),
         )
         for row in found
     ]
 
 
-async def any_open(views: Views, scope: sums.Scope) -> bool:
-    """Whether a wheel, a portfolio or everything has an option open."""
-    clause = " AND ".join(f"{column}=?" for column in scope.where) or "1"
+async def _options(views: Views, scope: sums.Scope) -> dict[str, list[Option]]:
+    """What is open, by its wheel (its id's hex)."""
+    clause, values = _within(scope)
     found = await views.rows(
-        f"SELECT 1 FROM open_options WHERE {clause} LIMIT 1",  # noqa: S608
-        list(scope.where.values()),
+        "SELECT wheel_id, direction, strike, expiration_date, multiplier, contracts, premium "  # noqa: S608
+        f"FROM open_options WHERE {clause}",
+        values,
     )
-    return bool(found)
+    options: dict[str, list[Option]] = defaultdict(list)
+    for wheel_id, direction, strike, day, multiplier, contracts, premium in found:
+        contract = mark.Contract(
+            direction, Decimal(strike), date.fromisoformat(day), Decimal(multiplier)
+        )
+        options[wheel_id].append(Option(contract, contracts, Decimal(premium)))
+    return options
+
+
+async def open_symbols(views: Views, scope: sums.Scope) -> set[str]:
+    """The symbols in which a wheel, a portfolio or everything has an option open."""
+    clause, values = _within(scope)
+    found = await views.rows(
+        f"SELECT DISTINCT symbol FROM open_options WHERE {clause}",  # noqa: S608
+        values,
+    )
+    return {row[0] for row in found}
+
+
+def _within(scope: sums.Scope) -> tuple[str, list[str]]:
+    where = scope.where
+    return " AND ".join(f"{column}=?" for column in where) or "1", list(where.values())

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain import calendar, facts, money, refusals
+from domain import calendar, facts, mark, money, refusals
 from projections import answers, sums
 from projections.views import Row, Views
 
@@ -365,7 +365,13 @@ class OpenOption(msgspec.Struct, frozen=True):
     strike: Decimal
     expiration_date: date
     contracts: int
+    multiplier: Decimal
     premium: Decimal
+
+    @property
+    def contract(self) -> mark.Contract:
+        """By which the market knows it."""
+        return mark.Contract(self.direction, self.strike, self.expiration_date, self.multiplier)
 
 
 class OpenFilter(msgspec.Struct, frozen=True):
@@ -395,7 +401,7 @@ async def open_options(
     limit, offset = (part.page_size, part.offset) if part else (-1, 0)
     found = await views.rows(
         "SELECT trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, "  # noqa: S608
-        f"expiration_date, contracts, premium FROM open_options WHERE {clause} "
+        f"expiration_date, contracts, multiplier, premium FROM open_options WHERE {clause} "
         "ORDER BY expiration_date, trade_id LIMIT ? OFFSET ?",
         [*values, limit, offset],
     )
@@ -410,7 +416,8 @@ async def count_open(views: Views, wanted: OpenFilter) -> int:
 
 
 def _open_option(row: Row) -> OpenOption:
-    trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, day, contracts, net = row
+    trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, day, *rest = row
+    contracts, multiplier, net = rest
     return OpenOption(
         UUID(trade_id),
         UUID(wheel_id),
@@ -421,6 +428,7 @@ def _open_option(row: Row) -> OpenOption:
         Decimal(strike),
         date.fromisoformat(day),
         contracts,
+        Decimal(multiplier),
         Decimal(net),
     )
 

@@ -79,8 +79,8 @@ CREATE TABLE IF NOT EXISTS cycles (
 CREATE TABLE IF NOT EXISTS open_options (
   trade_id TEXT PRIMARY KEY, wheel_id TEXT NOT NULL, portfolio_id TEXT NOT NULL,
   symbol TEXT NOT NULL, state TEXT NOT NULL, direction TEXT NOT NULL, strike TEXT NOT NULL,
-  expiration_date TEXT NOT NULL, contracts INTEGER NOT NULL, premium TEXT NOT NULL,
-  position INTEGER NOT NULL
+  expiration_date TEXT NOT NULL, contracts INTEGER NOT NULL, multiplier TEXT NOT NULL,
+  premium TEXT NOT NULL, position INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
 CREATE INDEX IF NOT EXISTS open_options_by_expiration ON open_options (expiration_date, trade_id);

@@ -15,7 +15,9 @@ from projections import explained, outcomes, timelines
 class Performance(msgspec.Struct, frozen=True, kw_only=True):
     """What was earned. `realized_pnl` is the sum of the three incomes before it.
 
-    `unrealized_pnl` is null as soon as one open position has no price. `capital_tied_up` is the
+    `unrealized_pnl` is what the policy has not counted yet of what is open, at the market: with it
+    `total_pnl` is the same under every policy. Both are null as soon as one open position has no
+    price. `capital_tied_up` is the
     average over the `days` of the span that the book has lived: collateral of open puts and
     basis of shares held, at each day's end. `return_on_collateral` is realized P&L over it, and
     `annualized_return` that for 365 days, null below 30 days.

@@ -11,7 +11,7 @@ Status = Literal["healthy", "degraded"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One part's health, and the reason when it is not well."""
+    """One part's health, and the reason when it is not well; `state` is the market's provider's."""
 
     status: Status
     reason: str | None = None
@@ -19,6 +19,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     lag: int | None = None
     last_heartbeat: datetime | None = None
     quotes: int | None = None
+    state: str | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,14 +89,24 @@ POSITION_FIELDS = [
     "risk_level",
     "risk_icon",
     "premium_collected",
+    "bid",
+    "ask",
     "option_mid",
+    "implied_volatility",
     "delta",
+    "gamma",
+    "theta",
+    "vega",
     "probability_itm",
     "extrinsic",
     "unrealized_pnl",
+    "mark_as_of",
+    "mark_state",
     "price_as_of",
+    "price_age_seconds",
     "price_source",
     "price_state",
+    "provider_state",
     "last_updated",
 ]
 LISTS = ("/portfolios", "/wheels", "/trades", "/positions/open", "/alerts")
@@ -358,7 +368,7 @@ def test_health_is_told_in_parts(client: Client) -> None:
     )
     assert parts["event_store"]["status"] == parts["bus"]["status"] == "healthy"
     assert parts["risk"] == {"status": "degraded", "reason": "no heartbeat yet"} | dict.fromkeys(
-        ("position", "lag", "last_heartbeat", "quotes")
+        ("position", "lag", "last_heartbeat", "quotes", "state")
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import comparing, figures
-from domain import market, policies, refusals
+from api.prices import Prices
+from domain import mark, market, policies, refusals
 from projections import held, questions, sums
 
 TODAY = date(2026, 3, 2)
@@ -29,7 +30,6 @@ def holding(**said: Any) -> held.Held:
         "shares": 100,
         "basis": Decimal(9_900),
         "tax_basis": Decimal(9_800),
-        "open_trades": 0,
     }
     return held.Held(**plain | said)
 
@@ -98,33 +98,48 @@ def test_nothing_tied_up_returns_nothing() -> None:
     assert (told["capital_tied_up"], told["return_on_collateral"]) == (0, None)
 
 
+CALL = mark.Contract("call", Decimal(105), date(2026, 3, 20))
+OPTION = held.Option(CALL, 2, Decimal("238.70"))
+
+
+def prices(last: str | None = "101", mid: str | None = None) -> Prices:
+    """Of XYZ, and of its call, as far as they are given."""
+    at = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    quotes = {} if last is None else {"XYZ": quote(last)}
+    worth = None if mid is None else Decimal(mid)
+    seen = mark.Mark(contract=CALL, price=Decimal(101), mid=worth, as_of=at, state="live")
+    return Prices(quotes, {"XYZ": {CALL: seen}})
+
+
 @pytest.mark.parametrize(("policy", "gain"), [("cash", 200), ("close", 200), ("us_tax", 300)])
 def test_shares_gain_over_the_policys_basis(policy: policies.Policy, gain: int) -> None:
-    assert figures.at_the_market({"XYZ": quote("101")}, [holding()], over(policy)) == gain
+    assert figures.at_the_market(prices(), [holding()], over(policy)) == gain
+
+
+@pytest.mark.parametrize(("policy", "gain"), [("cash", -75), ("close", 163), ("us_tax", 163)])
+def test_an_option_gains_what_the_policy_has_not_counted_yet(
+    policy: policies.Policy, gain: int
+) -> None:
+    hold = holding(shares=0, basis=Decimal(0), tax_basis=Decimal(0), options=(OPTION,))
+    told = figures.at_the_market(prices(None, "0.375"), [hold], over(policy))
+    assert told == gain + (Decimal("0.70") if policy != "cash" else 0)
 
 
 @pytest.mark.parametrize(
-    ("quotes", "holds"),
+    ("known", "holds"),
     [
-        ({}, [holding()]),
-        ({"XYZ": quote("101")}, [holding(), holding(symbol="ABC")]),
-        ({"XYZ": quote("101")}, [holding(open_trades=1)]),
+        (Prices({}, {}), [holding()]),
+        (prices(), [holding(), holding(symbol="ABC")]),
+        (Prices({"XYZ": quote("101")}, {}), [holding(options=(OPTION,))]),
+        (prices(mid=None), [holding(options=(OPTION,))]),
     ],
 )
-def test_what_has_no_price_is_not_guessed(
-    quotes: dict[str, market.Quote], holds: list[held.Held]
-) -> None:
-    assert figures.at_the_market(quotes, holds, over()) is None
+def test_what_has_no_price_is_not_guessed(known: Prices, holds: list[held.Held]) -> None:
+    assert figures.at_the_market(known, holds, over()) is None
 
 
 def test_a_span_that_is_over_has_nothing_unrealized() -> None:
-    quotes = {"XYZ": quote("101")}
-    assert figures.at_the_market(quotes, [holding()], over(last=date(2026, 3, 1))) is None
-
-
-def test_nobody_asks_for_prices_that_tell_nothing() -> None:
-    assert figures.priced([holding(), holding(symbol="ABC")]) == {"XYZ", "ABC"}
-    assert figures.priced([holding(), holding(open_trades=1)]) == set()
+    assert figures.at_the_market(prices(), [holding()], over(last=date(2026, 3, 1))) is None
 
 
 def test_portfolios_are_named_with_commas_or_again_and_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from adapters.settings import Settings
 from api import system
 from api.office import Office
-from domain import refusals, subjects
+from domain import market, refusals, subjects
 from tests.api.client import Client, Desk
 from tests.api.house import MONDAY, House
 from tests.api.waiting import until
@@ -72,6 +72,7 @@ class Parts:
         self.desk = SimpleNamespace(failing=None)
         self.bus = SimpleNamespace(connected=True)
         self.quotes: dict[str, Any] = {}
+        self.provider: market.Provider | None = None
         self.heard: dict[str, Any] = {}
 
     def head(self) -> int:
@@ -122,6 +123,29 @@ async def test_a_bus_that_is_away_is_no_harm_to_commands() -> None:
     parts = await office.told()
     assert "go on without it" in str(parts["bus"].reason)
     assert parts["event_store"].status == "healthy"
+
+
+@pytest.mark.parametrize("state", ["throttled", "stale", "unauthenticated", "down"])
+async def test_a_provider_that_says_nothing_of_worth_is_told_of(
+    state: market.ProviderState,
+) -> None:
+    office = Parts()
+    office.provider = provider(state, reason="because")
+    told = (await office.told())["market"]
+    assert (told.status, told.state) == ("degraded", state)
+    assert told.reason == f"schwab is {state}: because"
+
+
+@pytest.mark.parametrize("state", ["live", "delayed"])
+async def test_a_provider_that_serves_prices_is_well(state: market.ProviderState) -> None:
+    office = Parts()
+    office.provider = provider(state)
+    told = (await office.told())["market"]
+    assert (told.status, told.state) == ("healthy", state)
+
+
+def provider(state: market.ProviderState, reason: str | None = None) -> market.Provider:
+    return market.Provider(source="schwab", state=state, since=MONDAY, as_of=MONDAY, reason=reason)
 
 
 def test_a_house_tells_how_its_parts_are(client: Client, desk: Desk) -> None:

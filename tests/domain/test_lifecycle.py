@@ -482,6 +482,23 @@ class Lifecycle(RuleBasedStateMachine):
         assert set(self.desk.totals().values()) == {plain.flows - plain.in_kind}
 
     @invariant()
+    def realized_and_unrealized_together_are_the_same_under_every_policy(self) -> None:
+        state, price, mid = self.desk.wheel, Decimal("57.31"), Decimal("1.125")
+        value = money.moved(price, state.shares)
+        left = [state.trades[each] for each in state.open_trades]
+        costs = [money.moved(mid, each.multiplier * each.open_contracts) for each in left]
+        totals = {
+            policies.total(self.desk.income(policy))
+            + policies.unrealized_on_shares(policy, value, state.basis, state.tax_basis)
+            + sum(
+                policies.unrealized_on_option(policy, each.premium_left, cost)
+                for each, cost in zip(left, costs, strict=True)
+            )
+            for policy in policies.POLICIES
+        }
+        assert totals == {state.cash + value - sum(costs) - state.capital - state.in_kind}
+
+    @invariant()
     def every_policy_tells_the_same_total_of_every_closed_cycle(self) -> None:
         totals: dict[int, dict[str, Decimal]] = {}
         state = wheel.Wheel()

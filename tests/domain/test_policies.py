@@ -65,6 +65,23 @@ def test_they_agree_once_flat(desk: Desk) -> None:
     assert desk.wheel.cash - desk.wheel.capital == usd("877.40")
 
 
+def test_what_is_open_has_yet_to_bring_what_its_policy_has_not_counted() -> None:
+    desk = Desk("20000")
+    put = desk.put("100", "1.50", 2, fees=usd("1.30"))
+    desk.assigned(put, 1)
+    state, left = desk.wheel, desk.trade(put).premium_left
+    cost, value = usd("40.00"), usd("9950.00")
+    option = {p: policies.unrealized_on_option(p, left, cost) for p in policies.POLICIES}
+    assert option == {"cash": usd("-40"), "close": usd("109.35"), "us_tax": usd("109.35")}
+    shares = {
+        p: policies.unrealized_on_shares(p, value, state.basis, state.tax_basis)
+        for p in policies.POLICIES
+    }
+    assert shares == {"cash": usd("-50"), "close": usd("-50"), "us_tax": usd("99.35")}
+    together = {p: desk.totals()[p] + option[p] + shares[p] for p in policies.POLICIES}
+    assert together == everywhere("208.70")
+
+
 def test_an_expired_option_counts_on_its_day_but_for_cash() -> None:
     desk = Desk()
     put = desk.put("100", "1.00")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import facts, market, refusals, valuation
-from tests.domain.desk import MONDAY, Desk, usd
+from domain import facts, mark, market, refusals, valuation
+from tests.domain.desk import EXPIRY, MONDAY, Desk, usd
 
 PRICES = st.decimals("0.01", "999999", places=2)
 
@@ -23,12 +23,15 @@ def marked(
     desk: Desk,
     heard: market.Quote | None = None,
     state: valuation.Valuation = valuation.UNMARKED,
+    board: mark.Board | None = None,
     **said: Any,
 ) -> facts.Recorded:
     command = valuation.MarkPosition(**said)
-    at = valuation.effective_at(desk.story, command, heard, desk.now)
+    board = board or {}
+    at = valuation.effective_at(desk.story, command, heard, board, desk.now)
+    mids = mark.mids(board, at)
     (recorded,) = valuation.decide(
-        state, desk.story, command, heard, at=at, now=desk.now, command_id=UUID(int=1)
+        state, desk.story, command, heard, mids, at=at, now=desk.now, command_id=UUID(int=1)
     )
     return recorded
 
@@ -110,6 +113,33 @@ def test_a_late_mark_takes_the_wheel_as_it_stood_then() -> None:
     desk.buys(7, "99")
     told = fact(marked(desk, price=usd("98"), effective_at=then))
     assert (told.shares, told.state, len(told.options)) == (0, "cash_put_open", 1)
+
+
+def test_an_option_without_a_mid_takes_the_markets() -> None:
+    desk = Desk()
+    puts = [desk.put(strike, "1.50") for strike in ("90", "95")]
+    board = {
+        contract: mark.Mark(
+            contract=contract, price=usd("98"), mid=usd("1.25"), as_of=desk.now, state="live"
+        )
+        for contract in (desk.trade(each).contract for each in puts)
+    }
+    desk.now += timedelta(minutes=1)
+    given = (valuation.OptionPrice(trade_id=puts[0], mid=usd("1.40")),)
+    told = marked(desk, quote("98", MONDAY), board=board, options=given)
+    assert [each.mid for each in fact(told).options] == [usd("1.40"), usd("1.25")]
+    assert told.effective_at == board[desk.trade(puts[1]).contract].as_of
+
+
+def test_a_mark_of_another_contract_says_nothing() -> None:
+    desk = Desk()
+    desk.put("95", "1.50")
+    other = mark.Contract("put", usd("94"), EXPIRY)
+    said = mark.Mark(contract=other, price=usd("98"), mid=usd(1), as_of=desk.now, state="live")
+    desk.now += timedelta(minutes=1)
+    told = marked(desk, quote("98", MONDAY), board={other: said})
+    assert option(told).mid is None
+    assert told.effective_at < said.as_of
 
 
 @pytest.mark.parametrize("mid", ["-0.01", "NaN", "1e13"])

@@ -32,9 +32,9 @@ class Marker:
             **said,
         )
         now, story = self.desk.now, self.desk.story
-        at = valuation.effective_at(story, command, None, now)
+        at = valuation.effective_at(story, command, None, {}, now)
         (recorded,) = valuation.decide(
-            self.state, story, command, None, at=at, now=now, command_id=UUID(int=7)
+            self.state, story, command, None, {}, at=at, now=now, command_id=UUID(int=7)
         )
         if self.log is not None:
             self.log.append([recorded])

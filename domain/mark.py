@@ -1,0 +1,185 @@
+"""What the market says of a contract that is held: what it is worth, and how it moves.
+
+A mark is found by what the contract is, so that one whose strike a split has changed has another
+mark from then on. Only listed contracts of 100 shares have one; an adjusted contract is another
+thing under a similar name.
+
+Prices are dollars per share. Volatilities, greeks and probabilities are estimates, in the units of
+domain/pricing.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from domain import calendar, facts, freshness, market, money, pricing
+
+STANDARD: Final = Decimal(100)
+_NO_DIVIDENDS: Final = 0.0
+
+
+class Contract(NamedTuple):
+    """What tells the contracts on one symbol apart."""
+
+    direction: facts.Direction
+    strike: Decimal
+    expiration: date
+    multiplier: Decimal = STANDARD
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """One contract in the market, with the price of its share in the same instant.
+
+    `mid` is None where there is no market to be in the middle of; `said` is all else that the
+    provider told, None where nothing but the mid is known.
+    """
+
+    contract: Contract
+    price: Decimal
+    mid: Decimal | None
+    as_of: datetime
+    state: market.PriceState
+    said: market.OptionMark | None = None
+
+    @property
+    def extrinsic(self) -> Decimal | None:
+        """What the mid holds beyond the intrinsic value, at least 0."""
+        if self.mid is None:
+            return None
+        inside = intrinsic(self.contract.direction, self.contract.strike, self.price)
+        return max(self.mid - inside, money.ZERO)
+
+    def cost(self, contracts: int) -> Decimal | None:
+        """What buying so many contracts back would cost at the mid, in whole cents, no fees."""
+        if self.mid is None:
+            return None
+        return money.moved(self.mid, self.contract.multiplier * contracts)
+
+
+Board = Mapping[Contract, Mark]
+"""The marks of one symbol."""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """The estimates of a contract; None where there is no volatility to reckon with."""
+
+    implied_volatility: float | None = None
+    delta: float | None = None
+    gamma: float | None = None
+    theta: float | None = None
+    vega: float | None = None
+    probability_itm: float | None = None
+
+
+UNKNOWN: Final = Figures()
+
+
+def board(held: market.HeldMarks) -> Board:
+    """What was said of the contracts that are held; nothing where the share has no price."""
+    if not (held.price.is_finite() and held.price > 0):
+        return {}
+    contracts = {
+        Contract(each.direction, each.strike, each.expiration): each for each in held.options
+    }
+    return {
+        contract: Mark(
+            contract=contract,
+            price=held.price,
+            mid=middle(said.bid, said.ask),
+            as_of=held.as_of,
+            state=held.state,
+            said=said,
+        )
+        for contract, said in contracts.items()
+    }
+
+
+def middle(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
+    """The middle of bid and ask, to six decimals.
+
+    Nobody bidding (0) is a bid. Without an ask, and where the bid is above it, there is no market,
+    and the last trade says nothing about now: None.
+    """
+    if bid is None or ask is None or not (bid.is_finite() and ask.is_finite()):
+        return None
+    if not 0 <= bid <= ask or ask == 0:
+        return None
+    return money.micro((bid + ask) / 2)
+
+
+def intrinsic(direction: facts.Direction, strike: Decimal, price: Decimal) -> Decimal:
+    """What exercising would bring at this price of the share, at least 0."""
+    inside = strike - price if direction == "put" else price - strike
+    return max(inside, money.ZERO)
+
+
+def mids(board: Board, at: datetime) -> dict[Contract, Decimal]:
+    """The mids that were known at an instant, and still fresh then."""
+    return {
+        contract: each.mid
+        for contract, each in board.items()
+        if each.mid is not None
+        and each.as_of <= at
+        and freshness.worth(each.state, each.as_of, at, freshness.MARK_STALE_AFTER)
+        in {"live", "delayed"}
+    }
+
+
+def figures(marks: Sequence[Mark | None], rate: float) -> list[Figures]:
+    """The estimates of each mark, as the provider said them; what it left out is reckoned.
+
+    With the volatility that it said, else the one that the mid implies; `rate` a year, as in
+    domain/pricing.py, and no dividends. P(ITM) is always reckoned: no provider says it.
+    """
+    known = [each for each in marks if each is not None]
+    reckoned = iter(_reckoned(known, rate) if known else ())
+    return [UNKNOWN if each is None else _completed(each, next(reckoned)) for each in marks]
+
+
+def _reckoned(marks: Sequence[Mark], rate: float) -> list[Figures]:
+    contracts = [each.contract for each in marks]
+    sides = [each.direction for each in contracts]
+    spots = np.array([float(each.price) for each in marks])
+    strikes = np.array([float(each.strike) for each in contracts])
+    years = np.array(
+        [calendar.years_to_expiry(each.as_of, each.contract.expiration) for each in marks]
+    )
+    said = np.array([_said_volatility(each) for each in marks])
+    mids = [math.nan if each.mid is None else float(each.mid) for each in marks]
+    sought = np.where(np.isnan(said), mids, math.nan)
+    implied = pricing.implied_volatility(sides, sought, spots, strikes, years, rate, _NO_DIVIDENDS)
+    volatility = np.where(np.isnan(said), implied, said)
+    found = pricing.greeks(sides, spots, strikes, years, rate, _NO_DIVIDENDS, volatility)
+    columns = (volatility, found.delta, found.gamma, found.theta, found.vega, found.probability_itm)
+    return [
+        Figures(**dict(zip(Figures.__struct_fields__, map(_number, row), strict=True)))
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
+def _completed(mark: Mark, reckoned: Figures) -> Figures:
+    if mark.said is None:
+        return reckoned
+    told = {
+        field: value
+        for field in ("delta", "gamma", "theta", "vega")
+        if (value := getattr(mark.said, field)) is not None
+    }
+    return msgspec.structs.replace(reckoned, **told)
+
+
+def _said_volatility(mark: Mark) -> float:
+    """A volatility of 0 is none: some providers say it where they know nothing."""
+    said = None if mark.said is None else mark.said.implied_volatility
+    return said if said is not None and said > 0 else math.nan
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
