@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import calendar, mark, market, pricing
+from domain import calendar, freshness, mark, market, pricing
 
 D = Decimal
 NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
