@@ -46,7 +46,7 @@ _CYCLE = _upsert("cycles", "wheel_id,number,body")
 _OPEN = _upsert(
     "open_options",
     "trade_id,wheel_id,portfolio_id,symbol,state,direction,strike,expiration_date,contracts,"
-    "premium,position",
+    "multiplier,premium,position",
 )
 _UPSERT = {book: book.upsert() for book in daily.BOOKS}
 _DELETE = {book: book.delete() for book in daily.BOOKS}
@@ -163,6 +163,7 @@ def _open_options(old: Story, story: Story, position: int) -> Iterator[Write]:
                 str(trade.strike),
                 trade.expiration_date.isoformat(),
                 trade.open_contracts,
+                str(trade.multiplier),
                 str(trade.premium_left),
                 position,
             ),
@@ -236,9 +237,9 @@ def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
         _ALERT,
         (
             stream_id.hex,
-            shown.portfolio_id.hex,
-            shown.wheel_id.hex,
-            shown.trade_id.hex,
+            shown.portfolio_id and shown.portfolio_id.hex,
+            shown.wheel_id and shown.wheel_id.hex,
+            shown.trade_id and shown.trade_id.hex,
             shown.symbol,
             shown.rule,
             shown.severity,

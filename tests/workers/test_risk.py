@@ -1,7 +1,7 @@
 """From a price to an alert in the log, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters import bus
-from domain import alert, facts, market, refusals, risk
+from domain import alert, facts, login, look, market, refusals, risk
+from projections import open_options
 from workers import risk as worker
 from workers import watch
 
@@ -69,6 +70,7 @@ class Views:
         self.wheels: dict[UUID, list[risk.OpenOption]] = {}
         self.touched: dict[UUID, int] = {}
         self.raised: list[watch.Key] = []
+        self.alerts: list[tuple[UUID, str]] = []
 
     def hold(self, *options: risk.OpenOption, wheel: int = 1) -> None:
         """From now on the wheel has just these options open."""
@@ -76,9 +78,21 @@ class Views:
         self.wheels[UUID(int=wheel)] = list(options)
         self.touched[UUID(int=wheel)] = self.position
 
-    def positions(self, after: int) -> tuple[int, Mapping[UUID, Sequence[risk.OpenOption]]]:
+    def positions(self, after: int) -> open_options.Changes:
         changed = {id_: held for id_, held in self.wheels.items() if self.touched[id_] > after}
-        return self.position, changed
+        return open_options.Changes(self.position, changed, self.alerts)
+
+    def read(self, log: Log) -> None:
+        """Know the alerts that the log knows, as views do that have come to its end."""
+        known: dict[watch.Key, facts.Fact] = {
+            (each.fact.trade_id, each.fact.rule): each.fact
+            for each in log.recorded
+            if isinstance(each.fact, facts.OfAlert)
+        }
+        self.alerts = [(trade, rule) for trade, rule in known if trade is not None]
+        self.raised = [
+            key for key, fact in known.items() if not isinstance(fact, facts.AlertCleared)
+        ]
 
 
 class Desk:
@@ -90,7 +104,8 @@ class Desk:
         self.nudges: list[int] = []
         self.beat: dict[str, Any] = {}
         self.heard: asyncio.Queue[worker.Heard] = asyncio.Queue()
-        self.watch = watch.Watch(watch.Alerts(log, self._nudge, None), self.outbox, time)
+        alerts = watch.Alerts(log, self._nudge, None)
+        self.watch = watch.Watch(alerts, self.outbox, time, look.Limits())
 
     async def _nudge(self, position: int) -> None:
         self.nudges.append(position)
@@ -126,8 +141,9 @@ class Desk:
 async def desk(
     log: Log | None = None, views: Views | None = None, time: Time | None = None
 ) -> AsyncIterator[Desk]:
-    """A watch that has looked at the positions once."""
+    """A watch that has looked at the positions once, in views that have read all of the log."""
     opened = Desk(log or Log(), views or Views(), time or Time())
+    opened.views.read(opened.log)
     work = opened.work()
     await opened.hears("positions")
     yield opened
@@ -322,7 +338,6 @@ async def test_a_trade_that_ended_while_nobody_watched_takes_its_alerts_along() 
     async with desk(log, views) as before:
         await before.sees("149")
     views.hold()
-    views.raised = [(option().trade_id, "itm")]
     async with desk(log, views) as after:
         await after.hears("time")
         await after.hears("time")
@@ -367,7 +382,6 @@ async def test_as_long_as_there_are_no_views_no_trade_has_ended() -> None:
         await before.sees("149")
     empty = Views()
     empty.position = watch.UNSEEN
-    empty.raised = [(option().trade_id, "itm")]
     async with desk(log, empty) as after:
         await after.hears("time")
         assert log.story == ["AlertRaised itm"]
@@ -464,7 +478,7 @@ async def test_that_a_trade_has_ended_is_not_forgotten_while_the_log_is_away() -
 async def test_views_that_cannot_be_read_yet_are_read_later() -> None:
     here, tries = Desk(Log(), holding(option()), Time()), iter([True, False])
 
-    def positions(after: int) -> tuple[int, watch.Wheels]:
+    def positions(after: int) -> open_options.Changes:
         if next(tries):
             raise refusals.Unavailable("no views yet")
         return here.views.positions(after)
