@@ -144,7 +144,7 @@ def marks(book: risk.Book, said: market.HeldMarks) -> Marks:
         else None
         for each in book.options
     )
-    inside = (book.strikes - _micros(said.price)) * book.sides
+    inside: Floats = (book.strikes - _micros(said.price)) * book.sides
     extrinsic: Floats = np.maximum(_said(middle, found) - np.maximum(inside, 0), 0)
     return Marks(said, found, _said(offered, found), inside, extrinsic)
 
@@ -225,5 +225,5 @@ def _said(
     )
 
 
-def _micros(price: Decimal) -> float:
-    return float(price * 1_000_000)
+def _micros(price: Decimal) -> np.float64:
+    return np.float64(price * 1_000_000)

@@ -97,6 +97,8 @@ async def follow(
             await _unless_away(views.catch_up(desk))
         for each in batch:
             _let_know(desk, each)
+        if "time" in batch:
+            desk.judge_all()
         await desk.record()
         state = "waiting" if desk.position == UNSEEN else "running"
         beat |= {"state": state, **desk.report}
@@ -107,6 +109,7 @@ async def follow(
 
 
 def _let_know(desk: Watch, heard: Heard) -> None:
+    """Judge by what was said of the market; what else has changed is looked at by itself."""
     match heard:
         case market.Quote():
             desk.priced(heard)
@@ -114,9 +117,7 @@ def _let_know(desk: Watch, heard: Heard) -> None:
             desk.marked(heard)
         case market.Provider():
             desk.provided(heard)
-        case "time":
-            desk.judge_all()
-        case "positions" | "stop":
+        case "positions" | "time" | "stop":
             pass
         case _:
             assert_never(heard)

@@ -294,8 +294,8 @@ def heard(one: risk.OpenOption, *steps: Step) -> list[tuple[str, str]]:
     now, standing, said = MONDAY, None, []
     for passed, changed in steps:
         now += timedelta(minutes=passed)
-        known = marks(one, **{"at": now} | changed)
-        verdict = judged(one, standing, now, marks=known, quote=quote("200", now))
+        change: dict[str, Any] = {"at": now} | changed
+        verdict = judged(one, standing, now, marks=marks(one, **change), quote=quote("200", now))
         standing = verdict.seen.raised
         said += words(verdict)
     return said
@@ -848,8 +848,8 @@ def ended(one: risk.OpenOption, *steps: Step) -> list[str]:
     now, standing, said = MONDAY, None, []
     for passed, changed in steps:
         now += timedelta(minutes=passed)
-        known = {"marks": marks(one, **{"at": now} | changed), "quote": quote("200", now)}
-        verdict = judged(one, standing, now, **known)
+        change: dict[str, Any] = {"at": now} | changed
+        verdict = judged(one, standing, now, marks=marks(one, **change), quote=quote("200", now))
         standing = verdict.seen.raised
         said += [turn.rule.ended(verdict.seen, 0) for turn in verdict.turns if turn.cleared.size]
     return said
