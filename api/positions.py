@@ -18,7 +18,7 @@ from api.office import Office, When
 from api.prices import Prices
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
-from domain import calendar, facts, freshness, mark, market, money, refusals, risk
+from domain import calendar, facts, freshness, mark, market, money, refusals, risk, rules
 from projections import answers, questions, views
 from projections.snapshots import Moneyness
 
@@ -110,7 +110,7 @@ class PositionController(Controller):
             facts.alert_stream(each.trade_id, rule.name)
             for each in found
             if each.trade_id is not None
-            for rule in risk.RULES
+            for rule in rules.RULES
         ]
         async with office.views(clocks, streams) as source:
             active = await questions.all_alerts(

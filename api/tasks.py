@@ -11,7 +11,7 @@ from uuid import UUID
 from api import desk
 from api.envelope import Reply
 from api.office import Office
-from domain import commands, deciding, facts, orders, ports, risk
+from domain import commands, deciding, facts, orders, ports, rules
 from domain.story import Story
 from projections import answers, radius
 
@@ -71,7 +71,7 @@ def _raised(log: ports.Log, touched: Iterable[UUID]) -> list[facts.Recorded]:
     return [
         each
         for trade_id in touched
-        for rule in risk.RULES
+        for rule in rules.RULES
         for each in log.stream(facts.alert_stream(trade_id, rule.name))
         if isinstance(each.fact, facts.AlertRaised)
     ]

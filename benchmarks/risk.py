@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from adapters import clock
 from benchmarks.figures import Line, Sizes, Yardstick, rate
-from domain import calendar, risk
+from domain import calendar, judging, look, market, risk
 
 BOOKS: Final = (20, 1_000)
 _PRICE: Final = Decimal("101.37")
@@ -26,7 +26,12 @@ def measure(place: Path, sizes: Sizes) -> Iterator[Line]:  # noqa: ARG001 - one 
 
 def _of_book(options: list[risk.OpenOption], today: date, seconds: float) -> Iterator[Line]:
     book, now, size = risk.book(options), clock.SYSTEM.now(), len(options)
-    standing = risk.nothing_raised(book)
+    standing, limits = judging.nothing_raised(book), look.Limits()
+    known = look.Known(
+        since=now,
+        quote=market.Quote("XYZ", _PRICE, None, None, now, "bench", "live"),
+        marks=look.marks(book, _marks(options, now)),
+    )
 
     def exactly() -> int:
         return len([risk.assess(each, _PRICE, today) for each in options])
@@ -35,7 +40,7 @@ def _of_book(options: list[risk.OpenOption], today: date, seconds: float) -> Ite
         return len(risk.evaluate(book, _PRICE).level)
 
     def judged() -> int:
-        return len(risk.judge(book, standing, _PRICE, now).dte)
+        return len(judging.judge(book, standing, known, now, limits).seen.dte)
 
     exact = Yardstick("exact rule in a loop/s", rate(exactly, seconds))
     for key, name, act in (
@@ -62,4 +67,39 @@ def _option(n: int, today: date) -> risk.OpenOption:
         strike=Decimal(60 + n % 80),
         expiration_date=today + timedelta(days=7 * (1 + n % 10)),
         contracts=1 + n % 3,
+        premium=Decimal(150),
+    )
+
+
+def _marks(options: Sequence[risk.OpenOption], now: datetime) -> market.HeldMarks:
+    """Every option at 0.50, with a dividend and earnings ahead: no rule is spared."""
+    today = calendar.trading_day(now)
+    return market.HeldMarks(
+        symbol="XYZ",
+        price=_PRICE,
+        options=tuple(_mark(each) for each in options),
+        dividend=market.Dividend("XYZ", calendar.next_session(today), Decimal("0.55")),
+        earnings=(today + timedelta(days=3),),
+        as_of=now,
+        source="bench",
+        state="live",
+    )
+
+
+def _mark(option: risk.OpenOption) -> market.OptionMark:
+    return market.OptionMark(
+        symbol=option.symbol,
+        direction=option.direction,
+        strike=option.strike,
+        expiration=option.expiration_date,
+        bid=Decimal("0.45"),
+        ask=Decimal("0.50"),
+        last=None,
+        implied_volatility=None,
+        delta=None,
+        gamma=None,
+        theta=None,
+        vega=None,
+        open_interest=None,
+        volume=None,
     )

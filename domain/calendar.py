@@ -129,6 +129,13 @@ def sessions(first: date, last: date) -> tuple[date, ...]:
     )
 
 
+def traded(since: datetime, until: datetime) -> timedelta:
+    """How long the market was open between two instants; nothing where the first is the later."""
+    days = sessions(trading_day(since), trading_day(until))
+    open_for = (min(until, close_at(day)) - max(since, open_at(day)) for day in days)
+    return sum((each for each in open_for if each > timedelta(0)), timedelta(0))
+
+
 def dte_calendar(as_of: date, expiration: date) -> int:
     """Days to the expiration: 0 on the day itself, negative once it has passed."""
     return (expiration - as_of).days

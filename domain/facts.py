@@ -25,6 +25,8 @@ PriceState = Literal["live", "delayed", "stale"]
 Scalar = str | int | bool | None
 
 SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
+ABOUT_NO_TRADE = UUID("b2c9d7f4-31e6-5d08-9a4b-7c0e6f8a1d35")
+"""The namespace of alerts that no trade is the subject of."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -230,23 +232,23 @@ class FactVoided(OfWheel, frozen=True, kw_only=True, tag="FactVoided"):
 
 
 class OfAlert(Fact, frozen=True, kw_only=True):
-    """A fact of one alert: one trade under one rule."""
+    """A fact of one alert: one trade under one rule, or a rule about no trade, which names none."""
 
-    portfolio_id: UUID
-    wheel_id: UUID
-    trade_id: UUID
+    portfolio_id: UUID | None = None
+    wheel_id: UUID | None = None
+    trade_id: UUID | None = None
     symbol: str
     rule: str
     severity: Severity
 
 
 class AlertRaised(OfAlert, frozen=True, kw_only=True, tag="AlertRaised"):
-    """A position began to need attention."""
+    """A position, or the login at the provider of prices, began to need attention."""
 
     message: str
-    direction: Direction
-    strike: Decimal
-    expiration_date: date
+    direction: Direction | None = None
+    strike: Decimal | None = None
+    expiration_date: date | None = None
     price: Decimal | None = None
     price_as_of: datetime | None = None
     dte_trading: int | None = None
@@ -487,9 +489,12 @@ def wheel_stream(portfolio_id: UUID, symbol: str) -> UUID:
     return uuid5(portfolio_id, symbol)
 
 
-def alert_stream(trade_id: UUID, rule: str) -> UUID:
-    """One alert per trade and rule, so that each open option is watched by itself."""
-    return uuid5(trade_id, f"alert:{rule}")
+def alert_stream(trade_id: UUID | None, rule: str) -> UUID:
+    """One alert per trade and rule, so that each open option is watched by itself.
+
+    A rule about no trade has one alert in the whole instance.
+    """
+    return uuid5(ABOUT_NO_TRADE if trade_id is None else trade_id, f"alert:{rule}")
 
 
 def valuation_stream(wheel_id: UUID) -> UUID:

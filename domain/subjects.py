@@ -179,16 +179,19 @@ class LedgerEvent(msgspec.Struct, frozen=True):
 
 
 class AlertNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to an alert; what only its raising knows is null afterwards."""
+    """What happened to an alert; what only its raising knows is null afterwards.
+
+    An alert that is about no trade has null in place of it, its wheel and its portfolio.
+    """
 
     alert_id: UUID
     status: AlertStatus
     severity: facts.Severity
     symbol: str
     rule: str
-    portfolio_id: UUID
-    wheel_id: UUID
-    trade_id: UUID
+    portfolio_id: UUID | None
+    wheel_id: UUID | None
+    trade_id: UUID | None
     message: str | None = None
     price: Decimal | None = None
     strike: Decimal | None = None

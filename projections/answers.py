@@ -339,19 +339,19 @@ def tally(state: trades.Trade) -> Tally:
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rule has to say about one open option."""
+    """What one rule has to say about one open option, or, without a trade, about the login."""
 
     id: UUID
     status: Literal["active", "cleared"]
     severity: facts.Severity
     rule: str
     symbol: str
-    portfolio_id: UUID
-    wheel_id: UUID
-    trade_id: UUID
-    direction: facts.Direction
-    strike: Decimal
-    expiration_date: date
+    portfolio_id: UUID | None
+    wheel_id: UUID | None
+    trade_id: UUID | None
+    direction: facts.Direction | None
+    strike: Decimal | None
+    expiration_date: date | None
     price: Decimal | None
     message: str
     raised_at: datetime
@@ -375,7 +375,7 @@ def alert(alert_id: UUID, state: alerts.Alert) -> Alert:
         wheel_id=told.wheel_id,
         trade_id=told.trade_id,
         direction=told.direction,
-        strike=money.price(told.strike),
+        strike=_price(told.strike),
         expiration_date=told.expiration_date,
         price=_price(told.price),
         message=told.message,

@@ -199,6 +199,7 @@ def _alerts(
     for each, was, then in zip(in_order, were, would, strict=True):
         told = each.fact
         assert isinstance(told, facts.AlertRaised)
+        assert told.trade_id is not None
         why = _why(was.trades.get(told.trade_id), then.trades.get(told.trade_id))
         if why is not None:
             yield AlertReached(

@@ -237,9 +237,9 @@ def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
         _ALERT,
         (
             stream_id.hex,
-            shown.portfolio_id.hex,
-            shown.wheel_id.hex,
-            shown.trade_id.hex,
+            shown.portfolio_id and shown.portfolio_id.hex,
+            shown.wheel_id and shown.wheel_id.hex,
+            shown.trade_id and shown.trade_id.hex,
             shown.symbol,
             shown.rule,
             shown.severity,

@@ -85,12 +85,13 @@ CREATE TABLE IF NOT EXISTS open_options (
 CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
 CREATE INDEX IF NOT EXISTS open_options_by_expiration ON open_options (expiration_date, trade_id);
 CREATE TABLE IF NOT EXISTS alerts (
-  id TEXT PRIMARY KEY, portfolio_id TEXT NOT NULL, wheel_id TEXT NOT NULL, trade_id TEXT NOT NULL,
+  id TEXT PRIMARY KEY, portfolio_id TEXT, wheel_id TEXT, trade_id TEXT,
   symbol TEXT NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL, status TEXT NOT NULL,
   raised_at TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alerts_by_status ON alerts (status, raised_at);
 CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (raised_at, id);
+CREATE INDEX IF NOT EXISTS alerts_by_trade ON alerts (trade_id, rule);
 CREATE TABLE IF NOT EXISTS marks (
   wheel_id TEXT NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL, day TEXT NOT NULL,
   portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, price REAL NOT NULL, recorded_at TEXT NOT NULL,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters import nats_server, settings
+from domain import login, rules
 
 ROOT = Path(__file__).parents[1]
 VARIABLES = {settings.CONFIG_VARIABLE, *map(settings.variable, settings.keys())}
@@ -38,6 +39,14 @@ def test_no_code_reads_a_variable_that_is_not_a_setting() -> None:
     code = (path.read_text() for name in packages for path in (ROOT / name).rglob("*.py"))
     read = {name for text in code for name in re.findall(r"\bWHEEL_\w+", text)}
     assert read - known <= {"WHEEL_"}
+
+
+def test_every_rule_of_alerts_is_documented_with_its_severity() -> None:
+    documented = re.findall(
+        r"^\| `(\w+)` \| (\w+) \|", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE
+    )
+    of_trades = [(each.name, each.severity) for each in rules.RULES]
+    assert documented == [*of_trades, (login.RULE, "MEDIUM"), (login.RULE, "HIGH")]
 
 
 def test_every_command_of_the_makefile_has_help() -> None:

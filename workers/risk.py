@@ -1,9 +1,9 @@
 """The watch over the open options: from a price to an alert.
 
-    quotes ────▶ ┌──────────────────┐ ──▶ alert facts ──▶ the log ──▶ relay ──▶ risk.alert.>
-    positions ─▶ │ every option of  │
-    time ──────▶ │ a symbol at once │ ──▶ risk.position.<portfolio>.<wheel>
-                 └──────────────────┘
+    quotes, marks ─▶ ┌──────────────────┐ ──▶ alert facts ──▶ the log ──▶ relay ──▶ risk.alert.>
+    positions ─────▶ │ every option of  │
+    time ──────────▶ │ a symbol at once │ ──▶ risk.position.<portfolio>.<wheel>
+    the provider ──▶ └──────────────────┘
 
 Everything that is heard goes through one queue and is judged in order; what is judged together
 is recorded together, in one append.
@@ -17,18 +17,19 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, assert_never
 
 import msgspec
 
 from adapters import bus, event_store
 from adapters.clock import Clock
-from domain import market, refusals, subjects
+from adapters.settings import Settings
+from domain import look, market, refusals, subjects
 from projections import alerts, open_options
 from workers import running
-from workers.watch import UNSEEN, Alerts, Key, Outbox, Watch, Wheels, in_thread
+from workers.watch import UNSEEN, Alerts, Key, Outbox, Watch, in_thread
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,13 @@ BREATH: Final = 0.1
 QUICKEST_TICK: Final = 0.05
 SLOWEST_TICK: Final = 1.0
 MINUTE: Final = 60.0
+ROUNDS_MISSED: Final = 3
+"""A price that is asked for less often than the rules expect is not missed before that."""
 
-Heard = market.Quote | Literal["positions", "time", "stop"]
-"""A price, or what else has changed."""
-Positions = Callable[[int], tuple[int, Wheels]]
-"""The wheels that have changed since a position of the log, and the position they are of."""
+Heard = market.Quote | market.HeldMarks | market.Provider | Literal["positions", "time", "stop"]
+"""A price, marks, how the provider is, or what else has changed."""
+Positions = Callable[[int], open_options.Changes]
+"""The wheels that have changed since a position of the log."""
 Raised = Callable[[], Iterable[Key]]
 """The alerts that the views show as raised."""
 
@@ -60,12 +63,12 @@ class Views(msgspec.Struct, frozen=True):
 
     async def catch_up(self, desk: Watch) -> None:
         """Let the watch know what has become of the positions since it last asked."""
-        position, wheels = await in_thread(self.thread, lambda: self.positions(desk.position))
-        if position >= max(self.least, desk.position):
-            await desk.moved(position, wheels)
+        found = await in_thread(self.thread, lambda: self.positions(desk.position))
+        if found.position >= max(self.least, desk.position):
+            await desk.moved(found.position, found.wheels, found.alerts)
 
     async def settle(self, desk: Watch) -> None:
-        """The same, and end the alerts of trades that ended while nobody watched.
+        """The same, and make up for what was done to alerts while nobody watched.
 
         The raised alerts are read before the positions: if the newer positions do not know
         the trade of an alert, it has ended.
@@ -93,8 +96,7 @@ async def follow(
         elif "positions" in batch:
             await _unless_away(views.catch_up(desk))
         for each in batch:
-            if isinstance(each, market.Quote):
-                desk.priced(each)
+            _let_know(desk, each)
         if "time" in batch:
             desk.judge_all()
         await desk.record()
@@ -104,6 +106,21 @@ async def follow(
             heard.task_done()
         if "stop" in batch:
             return
+
+
+def _let_know(desk: Watch, heard: Heard) -> None:
+    """Judge by what was said of the market; what else has changed is looked at by itself."""
+    match heard:
+        case market.Quote():
+            desk.priced(heard)
+        case market.HeldMarks():
+            desk.marked(heard)
+        case market.Provider():
+            desk.provided(heard)
+        case "positions" | "time" | "stop":
+            pass
+        case _:
+            assert_never(heard)
 
 
 async def _unless_away(reading: Awaitable[None]) -> None:
@@ -128,7 +145,7 @@ async def run(context: running.Context) -> None:
         closing(event_store.open_store(config)) as ledger,
         ThreadPoolExecutor(1, thread_name_prefix="risk") as thread,
     ):
-        desk = Watch(Alerts(ledger, nudge, thread), outbox, context.clock)
+        desk = Watch(Alerts(ledger, nudge, thread), outbox, context.clock, limits(config))
         views = Views(
             partial(open_options.changed, config.views_path),
             partial(alerts.active, config.views_path),
@@ -148,8 +165,21 @@ async def run(context: running.Context) -> None:
                 each.cancel()
 
 
+def limits(config: Settings) -> look.Limits:
+    """What the settings say to the rules."""
+    missed = timedelta(seconds=ROUNDS_MISSED * config.price_interval)
+    return look.Limits(
+        profit_target=config.profit_target,
+        risk_free_rate=config.risk_free_rate,
+        price_age=max(look.PATIENCE, missed),
+    )
+
+
 async def _listen(connected: bus.Bus, heard: asyncio.Queue[Heard], moved: asyncio.Event) -> None:
-    """Hear prices as they are published, and, at first and after a gap, as they were kept."""
+    """Hear prices as they are published, and, at first and after a gap, as they were kept.
+
+    Marks and the provider are heard as they are kept only: they say less often something new.
+    """
 
     async def quoted(message: bus.Heard) -> None:
         try:
@@ -163,6 +193,8 @@ async def _listen(connected: bus.Bus, heard: asyncio.Queue[Heard], moved: asynci
     await connected.subscribe(subjects.VIEWS_ADVANCED, advanced)
     await connected.subscribe(subjects.EVERY_QUOTE, quoted)
     await connected.watch_quotes(heard.put)
+    await connected.watch(subjects.MARKET_BUCKET, "marks.>", market.HeldMarks, heard.put)
+    await connected.watch(subjects.MARKET_BUCKET, "provider", market.Provider, heard.put)
 
 
 async def _look(moved: asyncio.Event, heard: asyncio.Queue[Heard]) -> None:

@@ -1,8 +1,9 @@
 """What the watch over the open options knows and does: judge, record, tell.
 
-It does nothing by itself; whoever hears of prices, positions and time (workers/risk.py) says
-so, one thing after the other, and then lets it record. What stands is what the log says: an
-alert that could not be recorded is not raised, and is judged again at the next price or minute.
+It does nothing by itself; whoever hears of prices, marks, the provider, positions and time
+(workers/risk.py) says so, one thing after the other, and then lets it record. What stands is what
+the log says: an alert that could not be recorded is not raised, and is judged again at the next
+price or minute.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
@@ -20,12 +22,24 @@ import numpy as np
 import numpy.typing as npt
 
 from adapters import bus
-from domain import alert, calendar, facts, market, ports, refusals, risk, subjects
+from domain import (
+    alert,
+    facts,
+    judging,
+    login,
+    look,
+    market,
+    ports,
+    refusals,
+    risk,
+    rules,
+    subjects,
+)
 
 news = logging.getLogger(__name__)
 
-Key = tuple[UUID, str]
-"""Which alert: of which trade, under which rule."""
+Key = tuple[UUID | None, str]
+"""Which alert: of which trade, if it is about one, under which rule."""
 Wheels = Mapping[UUID, Sequence[risk.OpenOption]]
 """By wheel: all its open options, none when it has none any more."""
 Nudge = Callable[[int], Awaitable[None]]
@@ -35,6 +49,7 @@ Answer = TypeVar("Answer")
 TRIES: Final = 5
 AGAIN_AFTER: Final = 0.5
 UNSEEN: Final = -1
+LOGIN: Final[Key] = (None, login.RULE)
 
 
 class AlertLog(Protocol):
@@ -54,15 +69,36 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Watched:
-    """The open options of one symbol, what stands about them, and what was last told of them."""
+    """The open options of one symbol, what stands about them, and what was last told of them.
 
-    def __init__(self, options: Sequence[risk.OpenOption], before: Watched | None) -> None:
+    `since` is when the symbol came under watch.
+    """
+
+    def __init__(
+        self,
+        options: Sequence[risk.OpenOption],
+        said: market.HeldMarks | None,
+        before: Watched | None,
+        now: datetime,
+    ) -> None:
         self.book = risk.book(options)
-        self.standing: risk.Standing = risk.nothing_raised(self.book)
+        self.since: datetime = now if before is None else before.since
+        self.marks: look.Marks | None = None
+        self.standing: look.Standing = judging.nothing_raised(self.book)
         self.level: npt.NDArray[np.int8] = np.full(len(options), UNSEEN, dtype=np.int8)
         self.dte: risk.Ints = np.full(len(options), UNSEEN, dtype=np.int64)
+        if said is not None:
+            self.mark(said)
         if before is not None:
             self._remember(before)
+
+    def mark(self, said: market.HeldMarks) -> None:
+        """Keep what the market says of these options."""
+        self.marks = look.marks(self.book, said)
+
+    def known(self, quote: market.Quote | None) -> look.Known:
+        """All that is known of the symbol, its last price with it."""
+        return look.Known(since=self.since, quote=quote, marks=self.marks)
 
     def _remember(self, before: Watched) -> None:
         """An option that is as it was has not become news."""
@@ -77,24 +113,28 @@ class Watched:
         """Let stand what the log says."""
         self.standing = {
             rule.name: np.array(
-                [_since(alerts[each.trade_id, rule.name]) for each in self.book.options],
+                [
+                    _since(alerts.get((each.trade_id, rule.name), alert.QUIET))
+                    for each in self.book.options
+                ],
                 dtype=np.int64,
             )
-            for rule in risk.RULES
+            for rule in rules.RULES
         }
 
-    def news(self, verdict: risk.Verdict) -> list[int]:
+    def news(self, verdict: judging.Verdict) -> list[int]:
         """The places whose level or days to expiration are not what was last told."""
         if verdict.evaluation is None:
             return []
-        changed = (verdict.evaluation.level != self.level) | (verdict.dte != self.dte)
-        self.level, self.dte = verdict.evaluation.level, verdict.dte
+        level, dte = verdict.evaluation.level, verdict.seen.dte
+        changed = (level != self.level) | (dte != self.dte)
+        self.level, self.dte = level, dte
         return [int(place) for place in np.flatnonzero(changed)]
 
 
 def _since(told: alert.Alert) -> int:
     if not told.is_active or told.raised_at is None:
-        return risk.NEVER
+        return look.NEVER
     return risk.moment(told.raised_at)
 
 
@@ -130,7 +170,7 @@ class Outbox:
 class Alerts:
     """The alerts under watch as the log has them, and the way to change them.
 
-    Blocking calls go to `thread`.
+    Those that are not `known` were never raised. Blocking calls go to `thread`.
     """
 
     def __init__(self, log: AlertLog, nudge: Nudge, thread: Executor | None) -> None:
@@ -146,6 +186,10 @@ class Alerts:
             self.known |= await in_thread(
                 self._thread, lambda: {key: self._read(key) for key in keys}
             )
+
+    def stands(self, key: Key) -> bool:
+        """Whether this alert is raised, as far as we know."""
+        return self.known.get(key, alert.QUIET).is_active
 
     def _read(self, key: Key) -> alert.Alert:
         return alert.fold(self._log.stream(facts.alert_stream(*key)))
@@ -180,7 +224,7 @@ class Alerts:
         recorded: list[facts.Recorded] = []
         after: dict[Key, alert.Alert] = {}
         for order in orders:
-            state = after.get(order.key, self.known[order.key])
+            state = after.get(order.key) or self.known.get(order.key, alert.QUIET)
             for fact in alert.decide(state, order.command, order.at):
                 recorded.append(_recorded(order, state.version + 1, fact))
                 state = alert.evolve(state, recorded[-1])
@@ -206,16 +250,21 @@ def _recorded(order: Order, version: int, fact: facts.AlertFact) -> facts.Record
 class Watch:
     """All that is known of prices and positions, and the orders that follow from it."""
 
-    def __init__(self, alerts: Alerts, outbox: Outbox, clock: ports.Clock) -> None:
+    def __init__(
+        self, alerts: Alerts, outbox: Outbox, clock: ports.Clock, limits: look.Limits
+    ) -> None:
         self.position = UNSEEN
         self.quotes_heard = 0
         self._quotes: dict[str, market.Quote] = {}
+        self._marks: dict[str, market.HeldMarks] = {}
+        self._provider: market.Provider | None = None
         self._wheels: dict[UUID, Sequence[risk.OpenOption]] = {}
         self._held: dict[str, dict[UUID, risk.OpenOption]] = {}
         self._watched: dict[str, Watched] = {}
         self._alerts = alerts
         self._outbox = outbox
         self._clock = clock
+        self._limits = limits
         self._orders: list[Order] = []
         self._over: dict[Key, Order] = {}
         self._judged: set[str] = set()
@@ -231,14 +280,17 @@ class Watch:
             "cleared": self._alerts.cleared,
         }
 
-    async def moved(self, position: int, wheels: Wheels) -> None:
+    async def moved(self, position: int, wheels: Wheels, alerts: Iterable[Key] = ()) -> None:
         """Watch what these wheels hold now; what they held before is over.
 
-        `position` is that of the log which the views have come to.
+        `position` is that of the log which the views have come to, `alerts` all that were ever
+        raised, until then, on what these wheels hold: of no other does the log know.
         """
         before = {each.trade_id: each for id_ in wheels for each in self._wheels.get(id_, ())}
         now = {each.trade_id: each for options in wheels.values() for each in options}
-        await self._alerts.learn(_keys(now.keys() - before.keys()))
+        new = now.keys() - before.keys()
+        first = [LOGIN] if self.position == UNSEEN else []
+        await self._alerts.learn([*first, *(key for key in alerts if key[0] in new)])
         self.position = position
         if not wheels:
             return
@@ -262,16 +314,31 @@ class Watch:
         for symbol in changed:
             before = self._watched.pop(symbol, None)
             if held := self._held[symbol]:
-                self._watched[symbol] = Watched(list(held.values()), before)
-                self._watched[symbol].stand(self._alerts.known)
+                watched = Watched(
+                    list(held.values()), self._marks.get(symbol), before, self._clock.now()
+                )
+                self._watched[symbol] = watched
+                watched.stand(self._alerts.known)
                 self.judge(symbol)
 
     async def settle(self, raised: Iterable[Key]) -> None:
-        """End the alerts of trades that ended while nobody watched."""
+        """Make up for what was done to alerts while nobody watched, or by another watch.
+
+        `raised` are all that stand, as the views have it: those of trades that have ended are
+        over, and of those that we do not know to stand we learn how they do.
+        """
         open_trades = {each for held in self._held.values() for each in held}
-        left = [key for key in raised if key[0] not in open_trades]
-        await self._alerts.learn(left)
+        ours = [key for key in raised if key[0] is not None and not self._alerts.stands(key)]
+        left = [key for key in raised if key[0] is not None and key[0] not in open_trades]
+        await self._alerts.learn(list({*ours, *left}))
+        self._restand({each for each, _ in ours})
         self.over(left)
+
+    def _restand(self, trades: AbstractSet[UUID | None]) -> None:
+        """Let stand what the log says of some trades."""
+        for symbol, held in self._held.items():
+            if symbol in self._watched and not trades.isdisjoint(held):
+                self._watched[symbol].stand(self._alerts.known)
 
     def over(self, keys: Iterable[Key]) -> None:
         """The trade has ended, however it did, and its alerts with it."""
@@ -288,30 +355,59 @@ class Watch:
         self._quotes[quote.symbol] = quote
         self.judge(quote.symbol)
 
+    def marked(self, said: market.HeldMarks) -> None:
+        """Judge by new marks of held options; older ones, or the same again, are none."""
+        last = self._marks.get(said.symbol)
+        if last is not None and (said == last or said.as_of < last.as_of):
+            return
+        self._marks[said.symbol] = said
+        if said.symbol in self._watched:
+            self._watched[said.symbol].mark(said)
+            self.judge(said.symbol)
+
+    def provided(self, provider: market.Provider) -> None:
+        """Know how the provider is, and its login; they are judged when we record."""
+        if self._provider is None or provider.as_of >= self._provider.as_of:
+            self._provider = provider
+
     def judge_all(self) -> None:
         """Judge by the passing of time."""
         for symbol in self._watched:
             self.judge(symbol)
 
     def judge(self, symbol: str) -> None:
-        """Ask every rule about every option in a symbol, now, at its last price."""
+        """Ask every rule about every option in a symbol, now, by the last that is known of it."""
         watched = self._watched.get(symbol)
         if watched is None:
             return
         now = self._clock.now()
-        quote = self._quotes.get(symbol)
-        if quote is not None and not risk.trusted(quote, now):
-            quote = None
-        price = None if quote is None else quote.last
-        verdict = risk.judge(watched.book, watched.standing, price, now)
-        watched.standing = verdict.standing
+        known = watched.known(self._quotes.get(symbol))
+        verdict = judging.judge(watched.book, watched.standing, known, now, self._limits)
+        watched.standing = verdict.seen.raised
         for turn in verdict.turns:
             self._judged.add(symbol)
-            self._orders += _orders(watched.book, turn, quote, now)
-        if quote is not None:
-            on = calendar.trading_day(now)
+            self._orders += _orders(verdict.seen, turn)
+        if (quote := verdict.seen.quote) is not None:
             for place in watched.news(verdict):
-                self._outbox.put(risk.position_risk(watched.book.options[place], quote, on), now)
+                option = watched.book.options[place]
+                self._outbox.put(risk.position_risk(option, quote, verdict.seen.on), now)
+
+    def _of_login(self) -> list[Order]:
+        """What is to become of the alert about the provider's login; one way is enough to it."""
+        if self._provider is None or self.position == UNSEEN:
+            return []
+        now = self._clock.now()
+        alerted = self._alerts.known.get(LOGIN, alert.QUIET)
+        stands = alerted.told.severity if alerted.is_active and alerted.told else None
+        wanted = login.severity(self._provider, now)
+        if wanted == stands:
+            return []
+        over = alert.Clear("logged in anew" if wanted is None else f"{wanted} from now on")
+        orders = [] if stands is None else [Order(LOGIN, over, now)]
+        if wanted is not None:
+            told = alert.Raise(login.told(self._provider, wanted, now))
+            orders.append(Order(LOGIN, told, now))
+        return orders
 
     async def record(self) -> None:
         """Record what has been judged since the last time.
@@ -319,7 +415,7 @@ class Watch:
         What could not be recorded does not stand: it is judged again. Only that a trade has
         ended would not be noticed a second time, so those orders wait.
         """
-        orders = [*self._orders, *self._over.values()]
+        orders = [*self._orders, *self._over.values(), *self._of_login()]
         judged = self._judged & self._watched.keys()
         self._orders, self._judged = [], set()
         if not orders:
@@ -337,21 +433,19 @@ class Watch:
                 self._watched[symbol].stand(self._alerts.known)
 
 
-def _orders(
-    book: risk.Book, turn: risk.Turn, quote: market.Quote | None, now: datetime
-) -> Iterable[Order]:
-    on = calendar.trading_day(now)
-    price = None if quote is None else quote.last
-    for option in (book.options[place] for place in turn.raised):
-        told = risk.told(turn.rule, option, quote, on)
-        yield Order((option.trade_id, turn.rule.name), alert.Raise(told), now)
-    for option in (book.options[place] for place in turn.cleared):
-        reason = risk.why_over(turn.rule, option, price, on)
-        yield Order((option.trade_id, turn.rule.name), alert.Clear(reason, price), now)
+def _orders(seen: look.Look, turn: judging.Turn) -> Iterable[Order]:
+    rule, options = turn.rule, seen.book.options
+    for place in turn.raised:
+        told = alert.Raise(judging.told(rule, seen, place))
+        yield Order((options[place].trade_id, rule.name), told, seen.at)
+    for place in turn.cleared:
+        price, _ = judging.priced(rule, seen)
+        over = alert.Clear(rule.ended(seen, place), price)
+        yield Order((options[place].trade_id, rule.name), over, seen.at)
 
 
 def _keys(trades: Iterable[UUID]) -> list[Key]:
-    return [(trade, rule.name) for trade in trades for rule in risk.RULES]
+    return [(trade, rule.name) for trade in trades for rule in rules.RULES]
 
 
 async def in_thread(thread: Executor | None, blocking: Callable[[], Answer]) -> Answer:

@@ -131,6 +131,26 @@ def test_the_last_close_is_todays_once_the_bell_has_rung() -> None:
     assert calendar.last_close(bell - timedelta(seconds=1)) == date(2026, 4, 2)
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "minutes"),
+    [
+        ("2026-01-05T15:00", "2026-01-05T15:30", 30),
+        ("2026-01-05T20:50", "2026-01-06T14:50", 30),  # the last ten minutes, the first twenty
+        ("2026-01-02T20:50", "2026-01-05T14:29", 10),  # and a weekend
+        ("2025-11-28T17:50", "2025-12-01T14:30", 10),  # a half day
+        ("2026-01-03T15:00", "2026-01-04T20:00", 0),
+        ("2026-01-05T15:30", "2026-01-05T15:00", 0),
+        ("2026-01-07T15:30", "2026-01-05T15:00", 0),
+        ("2025-12-31T20:00", "2026-01-02T15:00", 90),  # from one year into the next
+    ],
+)
+def test_only_the_time_in_which_the_market_was_open_counts_as_traded(
+    since: str, until: str, minutes: int
+) -> None:
+    first, last = (datetime.fromisoformat(f"{each}:00+00:00") for each in (since, until))
+    assert calendar.traded(first, last) == timedelta(minutes=minutes)
+
+
 def test_a_year_to_expiry_is_365_days_to_four_in_the_afternoon_in_new_york() -> None:
     instant = datetime(2025, 3, 20, 20, 0, tzinfo=UTC)
     assert calendar.years_to_expiry(instant, date(2026, 3, 20)) == pytest.approx(1.0)

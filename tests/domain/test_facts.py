@@ -55,6 +55,15 @@ def stream(kind: str) -> list[facts.Recorded]:
     return [each for each in life() if each.kind == kind]
 
 
+def alerts(*, about_a_trade: bool) -> list[facts.Recorded]:
+    return [
+        each
+        for each in stream("alert")
+        if isinstance(each.fact, facts.OfAlert)
+        and (each.fact.trade_id is not None) is about_a_trade
+    ]
+
+
 def back(recorded: facts.Recorded, state: bytes | None = None) -> facts.Recorded:
     """Write and read again."""
     return facts.decode(
@@ -174,8 +183,19 @@ def test_the_stored_portfolio_and_alert_are_what_they_were() -> None:
     income = stream("portfolio")
     state = portfolio.fold(income[0].stream_id, income)
     assert (state.name, state.description, state.is_active) == ("Income", "puts on ETFs", True)
-    heard = alert.fold(stream("alert"))
+    heard = alert.fold(alerts(about_a_trade=True))
     assert (heard.is_active, heard.acknowledged, heard.version) == (False, True, 4)
+
+
+def test_an_alert_about_no_trade_is_one_for_all() -> None:
+    login = alerts(about_a_trade=False)
+    heard = alert.fold(login)
+    assert {each.stream_id for each in login} == {facts.alert_stream(None, "token_expiring")}
+    assert (heard.is_active, heard.version, heard.told and heard.told.symbol) == (
+        False,
+        2,
+        "SCHWAB",
+    )
 
 
 def test_the_stored_life_is_in_one_order() -> None:

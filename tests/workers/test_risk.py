@@ -1,7 +1,7 @@
 """From a price to an alert in the log, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters import bus
-from domain import alert, facts, market, refusals, risk
+from adapters.settings import Settings
+from domain import alert, facts, look, market, refusals, risk
+from projections import open_options
 from workers import risk as worker
 from workers import watch
 
@@ -38,11 +40,13 @@ class Log:
     def __init__(self) -> None:
         self.recorded: list[facts.Recorded] = []
         self.appends = 0
+        self.reads = 0
         self.works = True
 
     def stream(self, stream_id: UUID) -> list[facts.Recorded]:
         if not self.works:
             raise refusals.Unavailable("the disk is gone")
+        self.reads += 1
         return [each for each in self.recorded if each.stream_id == stream_id]
 
     def append(self, recorded: Sequence[facts.Recorded]) -> list[int]:
@@ -69,6 +73,7 @@ class Views:
         self.wheels: dict[UUID, list[risk.OpenOption]] = {}
         self.touched: dict[UUID, int] = {}
         self.raised: list[watch.Key] = []
+        self.alerts: list[tuple[UUID, str]] = []
 
     def hold(self, *options: risk.OpenOption, wheel: int = 1) -> None:
         """From now on the wheel has just these options open."""
@@ -76,9 +81,21 @@ class Views:
         self.wheels[UUID(int=wheel)] = list(options)
         self.touched[UUID(int=wheel)] = self.position
 
-    def positions(self, after: int) -> tuple[int, Mapping[UUID, Sequence[risk.OpenOption]]]:
+    def positions(self, after: int) -> open_options.Changes:
         changed = {id_: held for id_, held in self.wheels.items() if self.touched[id_] > after}
-        return self.position, changed
+        return open_options.Changes(self.position, changed, self.alerts)
+
+    def read(self, log: Log) -> None:
+        """Know the alerts that the log knows, as views do that have come to its end."""
+        known: dict[watch.Key, facts.Fact] = {
+            (each.fact.trade_id, each.fact.rule): each.fact
+            for each in log.recorded
+            if isinstance(each.fact, facts.OfAlert)
+        }
+        self.alerts = [(trade, rule) for trade, rule in known if trade is not None]
+        self.raised = [
+            key for key, fact in known.items() if not isinstance(fact, facts.AlertCleared)
+        ]
 
 
 class Desk:
@@ -90,7 +107,8 @@ class Desk:
         self.nudges: list[int] = []
         self.beat: dict[str, Any] = {}
         self.heard: asyncio.Queue[worker.Heard] = asyncio.Queue()
-        self.watch = watch.Watch(watch.Alerts(log, self._nudge, None), self.outbox, time)
+        alerts = watch.Alerts(log, self._nudge, None)
+        self.watch = watch.Watch(alerts, self.outbox, time, look.Limits())
 
     async def _nudge(self, position: int) -> None:
         self.nudges.append(position)
@@ -126,8 +144,9 @@ class Desk:
 async def desk(
     log: Log | None = None, views: Views | None = None, time: Time | None = None
 ) -> AsyncIterator[Desk]:
-    """A watch that has looked at the positions once."""
+    """A watch that has looked at the positions once, in views that have read all of the log."""
     opened = Desk(log or Log(), views or Views(), time or Time())
+    opened.views.read(opened.log)
     work = opened.work()
     await opened.hears("positions")
     yield opened
@@ -143,6 +162,7 @@ def option(
     symbol: str = "AAPL",
     direction: facts.Direction = "put",
     wheel: int = 1,
+    premium: str = "10",
 ) -> risk.OpenOption:
     return risk.OpenOption(
         wheel_id=UUID(int=wheel),
@@ -153,6 +173,7 @@ def option(
         strike=Decimal(strike),
         expiration_date=expiration,
         contracts=1,
+        premium=Decimal(premium),
     )
 
 
@@ -322,7 +343,6 @@ async def test_a_trade_that_ended_while_nobody_watched_takes_its_alerts_along() 
     async with desk(log, views) as before:
         await before.sees("149")
     views.hold()
-    views.raised = [(option().trade_id, "itm")]
     async with desk(log, views) as after:
         await after.hears("time")
         await after.hears("time")
@@ -367,7 +387,6 @@ async def test_as_long_as_there_are_no_views_no_trade_has_ended() -> None:
         await before.sees("149")
     empty = Views()
     empty.position = watch.UNSEEN
-    empty.raised = [(option().trade_id, "itm")]
     async with desk(log, empty) as after:
         await after.hears("time")
         assert log.story == ["AlertRaised itm"]
@@ -378,7 +397,7 @@ async def test_as_long_as_there_are_no_views_no_trade_has_ended() -> None:
 
 async def test_expiration_comes_near_without_any_price() -> None:
     async with desk(views=holding(option(expiration=date(2026, 1, 8)))) as here:
-        here.time.passes(days=1)
+        here.time.passes(hours=23)
         await here.hears("time")
         await here.hears("time")
         assert here.log.story == ["AlertRaised near_expiration"]
@@ -395,7 +414,271 @@ async def test_after_a_quarter_of_an_hour_out_of_the_money_is_out_of_the_money()
         assert here.log.story[1:] == ["AlertCleared itm", "AlertRaised near_strike"]
 
 
+async def test_on_the_evening_of_its_last_day_evidence_is_missing_until_the_trade_ends() -> None:
+    async with desk(views=holding(option(expiration=MONDAY.date()))) as here:
+        here.time.passes(hours=6, seconds=1)
+        await here.hears("time", here.quote("200"))
+        here.views.hold()
+        await here.hears("positions")
+        assert here.log.story == [
+            "AlertRaised near_expiration",
+            "AlertRaised evidence_missing",
+            "AlertCleared near_expiration",
+            "AlertCleared evidence_missing",
+        ]
+
+
+async def test_an_hour_without_prices_is_one_alert_a_position_raised_and_cleared() -> None:
+    async with desk(views=holding(option(), option(2))) as here:
+        await here.sees("200")
+        for _ in range(60):
+            here.time.passes(minutes=1)
+            await here.hears("time")
+        await here.sees("200.01")
+        await here.hears("time")
+        assert here.log.story == ["AlertRaised stale_price"] * 2 + ["AlertCleared stale_price"] * 2
+
+
+async def test_a_price_that_comes_together_with_the_minute_is_judged_before_it() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("200")
+        here.time.passes(minutes=16)
+        await here.hears("time", here.quote("201"))
+        assert here.log.story == []
+
+
+async def test_a_watch_that_begins_in_the_middle_of_an_outage_tells_it_no_second_time() -> None:
+    log, views, time = Log(), holding(option()), Time()
+    async with desk(log, views, time) as before:
+        await before.sees("200")
+        time.passes(minutes=20)
+        await before.hears("time")
+    async with desk(log, views, time) as after:
+        time.passes(minutes=20)
+        await after.hears("time")
+        assert log.story == ["AlertRaised stale_price"]
+        await after.sees("200")
+    assert log.story == ["AlertRaised stale_price", "AlertCleared stale_price"]
+
+
+# --- marks -----------------------------------------------------------------------------------
+
+
+def marks(here: Desk, ask: str, *, state: market.PriceState = "live") -> market.HeldMarks:
+    """What it costs to buy the option back, with the share at 200."""
+    mark = market.OptionMark(
+        "AAPL", "put", Decimal(150), IN_A_MONTH, None, Decimal(ask), *[None] * 8
+    )
+    return market.HeldMarks(
+        symbol="AAPL",
+        price=Decimal(200),
+        options=(mark,),
+        dividend=None,
+        earnings=None,
+        as_of=here.time.now(),
+        source="test",
+        state=state,
+    )
+
+
+PROFIT = ["AlertRaised profit_target"]
+
+
+async def test_marks_are_judged_as_they_come() -> None:
+    async with desk(views=holding(option(premium="100"))) as here:
+        await here.hears(marks(here, "0.51"))
+        here.time.passes(minutes=1)
+        await here.hears(marks(here, "0.48"))
+        [recorded] = here.log.recorded
+    assert isinstance(recorded.fact, facts.AlertRaised)
+    assert (recorded.fact.rule, recorded.fact.severity, recorded.fact.message) == (
+        "profit_target",
+        "LOW",
+        "AAPL 150.00 put has earned 52 % of its premium: 0.48 buys it back",
+    )
+
+
+async def test_a_new_position_is_judged_by_the_last_marks() -> None:
+    async with desk() as here:
+        await here.hears(marks(here, "0.48"))
+        here.views.hold(option(premium="100"))
+        await here.hears("positions")
+        assert here.log.story == PROFIT
+
+
+async def test_a_position_beside_a_new_one_keeps_its_marks() -> None:
+    async with desk(views=holding(option(premium="100"))) as here:
+        await here.hears(marks(here, "0.48"))
+        here.views.hold(option(premium="200"), option(2, premium="100"))
+        await here.hears("positions")
+        assert here.log.story == PROFIT * 2
+
+
+async def test_marks_older_than_the_last_are_none() -> None:
+    async with desk(views=holding(option(premium="100"))) as here:
+        late = marks(here, "0.48")
+        here.time.passes(minutes=1)
+        await here.hears(marks(here, "0.90"))
+        await here.hears(late)
+        assert here.log.story == []
+
+
+async def test_marks_grow_old_and_then_a_corrected_premium_changes_nothing() -> None:
+    async with desk(views=holding(option(premium="90"))) as here:
+        await here.hears(marks(here, "0.48"))
+        here.time.passes(minutes=31)
+        await here.hears(here.quote("200"))
+        here.views.hold(option(premium="100"))
+        await here.hears("positions")
+        assert here.log.story == []
+
+
+# --- the login -------------------------------------------------------------------------------
+
+
+def provider(
+    here: Desk, *, days: float | None = 0, state: market.ProviderState = "live"
+) -> market.Provider:
+    """How the provider is, with a login so many days old."""
+    now = here.time.now()
+    since = None if days is None else now - timedelta(days=days)
+    return market.Provider(
+        source="schwab",
+        state=state,
+        since=now,
+        as_of=now,
+        login=None if since is None else market.Login(since, since + timedelta(days=7)),
+    )
+
+
+def severities(log: Log) -> list[str]:
+    """What became of the alert about the login."""
+    of_login = [each.fact for each in log.recorded if isinstance(each.fact, facts.OfAlert)]
+    return [f"{type(each).__name__} {each.severity}" for each in of_login]
+
+
+async def test_as_the_login_grows_old_it_is_told_twice_and_a_new_login_ends_it() -> None:
+    async with desk(views=Views()) as here:
+        await here.hears(provider(here))
+        for hours in (119, 1, 35, 1, 11):
+            here.time.passes(hours=hours)
+            await here.hears("time")
+        await here.hears(provider(here))
+        assert severities(here.log) == [
+            "AlertRaised MEDIUM",
+            "AlertCleared MEDIUM",
+            "AlertRaised HIGH",
+            "AlertCleared HIGH",
+        ]
+
+
+async def test_the_alert_about_the_login_is_about_no_trade() -> None:
+    async with desk() as here:
+        await here.hears(provider(here, days=5))
+        [recorded] = here.log.recorded
+    assert recorded.stream_id == facts.alert_stream(None, "token_expiring")
+    assert recorded.fact == facts.AlertRaised(
+        symbol="SCHWAB",
+        rule="token_expiring",
+        severity="MEDIUM",
+        message="The login at Schwab ends on 2026-01-07 10:00 New York time: log in again before",
+    )
+
+
+async def test_a_login_that_is_refused_is_told_at_once_and_once() -> None:
+    async with desk() as here:
+        for days in (1, None):
+            await here.hears(provider(here, days=days, state="unauthenticated"), "time")
+        assert severities(here.log) == ["AlertRaised HIGH"]
+
+
+async def test_a_restart_tells_of_the_login_no_second_time() -> None:
+    log = Log()
+    for _ in range(2):
+        async with desk(log) as here:
+            await here.hears(provider(here, days=5), "time")
+    assert severities(log) == ["AlertRaised MEDIUM"]
+
+
+async def test_a_login_that_is_heard_of_before_the_positions_is_not_forgotten() -> None:
+    here = Desk(Log(), Views(), Time())
+    work = here.work()
+    await here.hears(provider(here, days=5))
+    before = severities(here.log)
+    await here.hears("positions", "stop")
+    await work
+    assert (before, severities(here.log)) == ([], ["AlertRaised MEDIUM"])
+
+
+async def test_no_trade_that_ends_takes_the_alert_about_the_login_along() -> None:
+    log = Log()
+    async with desk(log) as before:
+        await before.hears(provider(before, days=5))
+    async with desk(log) as after:
+        await after.hears("time")
+    assert severities(log) == ["AlertRaised MEDIUM"]
+
+
+async def test_how_the_provider_was_before_does_not_count() -> None:
+    async with desk() as here:
+        late = provider(here, days=5)
+        here.time.passes(minutes=1)
+        await here.hears(provider(here), late)
+        assert severities(here.log) == []
+
+
+async def test_a_login_that_could_not_be_told_of_is_told_of_later() -> None:
+    async with desk() as here:
+        here.log.works = False
+        await here.hears(provider(here, days=5))
+        here.log.works = True
+        await here.hears("time")
+        assert severities(here.log) == ["AlertRaised MEDIUM"]
+
+
 # --- what goes wrong -------------------------------------------------------------------------
+
+
+async def test_the_log_is_asked_only_for_alerts_that_there_ever_were() -> None:
+    log, views = Log(), holding(*(option(n) for n in range(100)))
+    async with desk(log, views) as before:
+        await before.sees("149")
+        assert log.reads == 1  # that of the login
+    async with desk(log, views):
+        assert log.reads == 2 + 100
+
+
+async def test_an_alert_that_the_views_do_not_know_is_not_raised_twice() -> None:
+    log, views = Log(), holding(option())
+    async with desk(log, views) as before:
+        await before.sees("149")
+    here = Desk(log, views, Time())
+    work = here.work()
+    await here.hears("positions", here.quote("149"), "stop")
+    await work
+    assert log.story == ["AlertRaised itm"]
+
+
+async def test_an_alert_that_another_watch_has_raised_is_cleared_when_it_is_over() -> None:
+    log, views = Log(), holding(option())
+    async with desk(log, views) as here:
+        await here.sees("200")
+        async with desk(log, holding(option())) as other:
+            await other.sees("149")
+        here.views.read(log)
+        await here.hears("time")
+        await here.sees("200.01")
+        assert log.story == ["AlertRaised itm", "AlertCleared itm"]
+
+
+def test_a_price_that_is_seldom_asked_for_is_missed_later() -> None:
+    ages = [worker.limits(Settings(price_interval=each)).price_age for each in (1, 300, 3600)]
+    assert ages == [timedelta(minutes=15), timedelta(minutes=15), timedelta(hours=3)]
+
+
+def test_the_settings_say_what_a_profit_is_and_what_money_costs() -> None:
+    limits = worker.limits(Settings(profit_target=60.0, risk_free_rate=0.01))
+    assert (limits.profit_target, limits.risk_free_rate) == (60.0, 0.01)
 
 
 async def test_a_restart_raises_nothing_twice() -> None:
@@ -464,7 +747,7 @@ async def test_that_a_trade_has_ended_is_not_forgotten_while_the_log_is_away() -
 async def test_views_that_cannot_be_read_yet_are_read_later() -> None:
     here, tries = Desk(Log(), holding(option()), Time()), iter([True, False])
 
-    def positions(after: int) -> tuple[int, watch.Wheels]:
+    def positions(after: int) -> open_options.Changes:
         if next(tries):
             raise refusals.Unavailable("no views yet")
         return here.views.positions(after)
