@@ -123,6 +123,15 @@ def test_a_keyring_that_keeps_nothing_is_none(backend: Callable[[], KeyringBacke
         ("key", b"no key"),
         ("key", Fernet.generate_key()),
     ],
+    ids=[
+        "an empty login",
+        "a plain login",
+        "a login of noise",
+        "another key's login",
+        "an empty key",
+        "no key",
+        "another key",
+    ],
 )
 def test_a_broken_or_foreign_file_is_said_to_be_one_and_can_be_replaced(
     place: Path, name: str, content: bytes
