@@ -186,3 +186,11 @@ def test_when_it_is_over_it_says_why(
     one: risk.OpenOption, steps: list[dict[str, Any]], said: str
 ) -> None:
     assert said in ended(one, *[(15.0, each) for each in steps])
+
+
+def test_a_premium_that_is_corrected_away_leaves_nothing_to_earn() -> None:
+    one, corrected = sold("100"), sold("0")
+    before = judged(one, marks=marks(one))
+    after = judged(corrected, before.seen.raised, marks=marks(corrected))
+    (turn,) = after.turns
+    assert turn.rule.ended(after.seen, 0) == "there is no premium to earn"

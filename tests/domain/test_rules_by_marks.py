@@ -48,6 +48,7 @@ NO_PROFIT = ("cleared", "profit_target")
         ("100", [(0, ask("0.50")), (60, ask(None))], [PROFIT]),
         ("0", [(0, ask("0.01"))], []),
         ("-0.30", [(0, ask("0.01"))], []),
+        ("100", [(0, ask("1.50"))], []),
     ],
 )
 def test_half_of_the_premium_is_a_profit_until_it_is_ten_points_less(
@@ -108,8 +109,18 @@ DAY = 24 * 60.0
             [EX, NOT_EX],
         ),
         (
+            pays(date(2026, 1, 6)),
+            [(830, inside("0.10")), (10, inside("0.10"))],  # ten minutes around midnight
+            [EX, NOT_EX],
+        ),
+        (
             pays(date(2026, 1, 7)),
             [(0, inside("0.10")), (1, inside("0.30")), (1, inside("0.10"))],
+            [EX],
+        ),
+        (
+            pays(date(2026, 1, 7)),
+            [(0, inside("0.10")), (60, {"bid": None, "ask": "5.1", "price": "155"})],
             [EX],
         ),
         (pays(date(2026, 1, 7)), [(0, inside("0.10")), (15, inside("0.30"))], [EX, NOT_EX]),
@@ -128,10 +139,11 @@ def test_a_call_in_the_money_whose_dividend_is_more_than_its_extrinsic_value(
     assert [each for each in said if each[1] == "ex_dividend"] == then
 
 
-def test_a_call_that_ends_before_the_ex_date_never_sees_the_dividend() -> None:
-    one = sold(side="call", expiration=date(2026, 1, 6))
+@pytest.mark.parametrize(("day", "lives"), [(6, False), (7, True)])
+def test_a_call_that_ends_before_the_ex_date_never_sees_the_dividend(day: int, lives: bool) -> None:
+    one = sold(side="call", expiration=date(2026, 1, day))
     said = heard(one, (0, inside("0.10") | {"dividend": pays(date(2026, 1, 7))}))
-    assert EX not in said
+    assert (EX in said) is lives
 
 
 def test_a_put_is_not_exercised_for_a_dividend() -> None:
@@ -154,6 +166,7 @@ EARLY, NOT_EARLY = ("raised", "early_put_exercise"), ("cleared", "early_put_exer
         ([(0, {"bid": None, "ask": "30.20", "price": "120"})], []),
         ([(0, deep("0.10")), (1, deep("0.90")), (1, deep("0.10"))], [EARLY]),
         ([(0, deep("0.10")), (15, deep("0.90"))], [EARLY, NOT_EARLY]),
+        ([(0, deep("0.10")), (15, {"bid": None, "ask": "31", "price": "120"})], [EARLY]),
         ([(0, deep("0.10")), (1, {"bid": "1", "ask": "1", "price": "150.75"})], [EARLY, NOT_EARLY]),
     ],
 )
@@ -182,6 +195,7 @@ def test_who_gets_more_interest_than_he_gives_up_may_exercise(
 @pytest.mark.parametrize(
     ("said", "later"),
     [
+        ({"at": MONDAY + timedelta(days=5)}, 0),
         ({"state": "stale"}, 0),
         ({"state": "missing"}, 0),
         ({"price": "NaN"}, 0),
