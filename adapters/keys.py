@@ -49,7 +49,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "price_interval": Key(
         "Seconds of market time between two refreshes of a price.",
         changeable=True,
-        restart=("prices",),
+        restart=("prices", "risk"),
     ),
     "clock": Key("The system's time, or the market instant at which a first start begins."),
     "clock_speed": Key("Seconds of market time in a real second; 0 stands still."),

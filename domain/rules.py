@@ -164,13 +164,11 @@ def _report(seen: Look, expiration: date) -> date | None:
 
 def _profit_target_due(seen: Look) -> Mask:
     """Who would keep that much of the premium who bought back at the ask."""
-    premiums = seen.book.premiums
-    return (premiums > 0) & (_kept(seen) >= seen.limits.profit_target * premiums)
+    return _kept(seen) >= seen.limits.profit_target * seen.book.premiums
 
 
 def _profit_target_over(seen: Look) -> Mask:
-    premiums, least = seen.book.premiums, seen.limits.profit_target - BACK_BY
-    return (_kept(seen) <= least * premiums) | ((premiums <= 0) & ~np.isnan(seen.marked().asks))
+    return _kept(seen) <= (seen.limits.profit_target - BACK_BY) * seen.book.premiums
 
 
 def _kept(seen: Look) -> Floats:
@@ -187,16 +185,16 @@ def _profit_target_says(seen: Look, place: int) -> str:
 
 
 def _profit_target_ended(seen: Look, place: int) -> str:
+    if seen.book.options[place].premium <= 0:
+        return "there is no premium to earn"
     ask, percent = _profit(seen, place)
     return f"{percent} % of the premium earned at {money.price(ask)}"
 
 
-def _profit(seen: Look, place: int) -> tuple[Decimal, Decimal | str]:
+def _profit(seen: Look, place: int) -> tuple[Decimal, Decimal]:
     """The ask, and the percentage of the premium that it leaves, rounded down."""
     option, ask = seen.book.options[place], look.offered(_mark(seen, place))
     assert ask is not None
-    if option.premium <= 0:
-        return ask, "none"
     cost = ask * option.multiplier * option.contracts
     percent = 100 * (option.premium - cost) / option.premium
     return ask, percent.to_integral_value(ROUND_FLOOR)

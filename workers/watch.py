@@ -356,9 +356,9 @@ class Watch:
         self.judge(quote.symbol)
 
     def marked(self, said: market.HeldMarks) -> None:
-        """Judge by new marks of held options; older ones, or the same again, are none."""
+        """Judge by marks of held options; older ones than the last are none."""
         last = self._marks.get(said.symbol)
-        if last is not None and (said == last or said.as_of < last.as_of):
+        if last is not None and said.as_of < last.as_of:
             return
         self._marks[said.symbol] = said
         if said.symbol in self._watched:

@@ -447,6 +447,16 @@ async def test_a_price_that_comes_together_with_the_minute_is_judged_before_it()
         assert here.log.story == []
 
 
+async def test_a_new_position_is_no_excuse_for_a_price_that_has_long_been_missing() -> None:
+    async with desk(views=holding(option())) as here:
+        here.time.passes(minutes=14)
+        here.views.hold(option(), option(2))
+        await here.hears("positions")
+        here.time.passes(minutes=1)
+        await here.hears("time")
+        assert here.log.story == ["AlertRaised stale_price"] * 2
+
+
 async def test_a_watch_that_begins_in_the_middle_of_an_outage_tells_it_no_second_time() -> None:
     log, views, time = Log(), holding(option()), Time()
     async with desk(log, views, time) as before:
