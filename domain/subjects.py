@@ -56,6 +56,8 @@ AnyFact = (
     | facts.AlertFact
     | facts.ValuationFact
     | facts.SettingsFact
+    | facts.WatchlistFact
+    | facts.OpportunityFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
