@@ -25,7 +25,9 @@ CARRIES: dict[str, type[msgspec.Struct]] = {
     "market.quote": market.Quote,
     "risk.position": risk.PositionRisk,
     "risk.alert": subjects.AlertNotice,
+    "opportunity": subjects.OpportunityNotice,
     "ops.heartbeat": subjects.Heartbeat,
+    "ops.job": subjects.JobNotice,
 }
 ID = UUID(int=1)
 EXAMPLES = {
@@ -35,7 +37,9 @@ EXAMPLES = {
     "market.quote": subjects.market_quote("BRK.B"),
     "risk.position": subjects.risk_position(ID, ID),
     "risk.alert": subjects.risk_alert("HIGH", "BRK.B", "itm"),
+    "opportunity": subjects.opportunity("BRK.B"),
     "ops.heartbeat": subjects.heartbeat("relay"),
+    "ops.job": subjects.job("opportunity_scanning", "started"),
 }
 
 
