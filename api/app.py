@@ -19,6 +19,7 @@ from api import (
     docs,
     exports,
     ledger,
+    opportunities,
     performance,
     portfolios,
     positions,
@@ -27,6 +28,7 @@ from api import (
     stream,
     system,
     trades,
+    watchlist,
     wheels,
 )
 from api.border import Border
@@ -45,6 +47,8 @@ RESOURCES: tuple[type[Any], ...] = (
     exports.ExportController,
     ledger.LedgerController,
     alerts.AlertController,
+    watchlist.WatchlistController,
+    opportunities.OpportunityController,
     stream.StreamController,
     config.ConfigController,
     MetricsController,

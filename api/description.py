@@ -91,9 +91,15 @@ def _operation_id(_: Any, method: Any, path: Sequence[Any]) -> str:
         if isinstance(each, str):
             words.append(each.replace("-", "_"))
         else:
-            words[-1] = words[-1].removesuffix("s")
+            words[-1] = _singular(words[-1])
     place = words[2:] if words[:2] == ["api", "v1"] else [*words, "at_root"]
     return "_".join([method.lower(), *place])
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return f"{word.removesuffix('ies')}y"
+    return word.removesuffix("s")
 
 
 def described(app: Litestar) -> Words:

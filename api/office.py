@@ -161,6 +161,10 @@ class Office:
         """The streams of all alerts that were ever raised."""
         return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM alerts")]
 
+    async def opportunities(self) -> list[UUID]:
+        """The streams of all opportunities that were ever found."""
+        return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM opportunities")]
+
     def remember(self, recorded: Iterable[facts.Recorded]) -> None:
         """Know at once which wheel a new trade belongs to, however far behind the views are."""
         for each in recorded:

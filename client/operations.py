@@ -7,7 +7,8 @@ import msgspec
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
-from domain import alert, commands, valuation
+from domain import alert, commands, opportunity, subjects, valuation
+from domain import watchlist as watchlists
 from projections import answers, snapshots
 
 
@@ -19,6 +20,10 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
 
 class Restore(msgspec.Struct, frozen=True, kw_only=True):
     """Bring back what was put away."""
+
+
+class Unwatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Take a symbol off the watchlist."""
 
 
 class Operations:
@@ -94,6 +99,17 @@ class Operations:
         "POST", "/alerts/{alert_id}/acknowledge", alert.Acknowledge, answers.Alert
     )
     mute = Command("POST", "/alerts/{alert_id}/mute", alert.Mute, answers.Alert)
+
+    watchlist = Listing(reads.all_watched)
+    watched = Read(reads.watched)
+    watch = Command("POST", "/watchlist", watchlists.Watch, answers.Watched)
+    unwatch = Command("DELETE", "/watchlist/{symbol}", Unwatch, answers.Watched, body=False)
+    scan = Command("POST", "/watchlist/scan", watchlists.Search, subjects.Scan)
+    last_scan = Read(reads.last_scan)
+    opportunities = Listing(reads.all_opportunities)
+    read_opportunity = Command(
+        "POST", "/opportunities/{opportunity_id}/read", opportunity.Read, answers.Opportunity
+    )
 
     wheel_performance = Read(reads.wheel_performance)
     portfolio_performance = Read(reads.portfolio_performance)

@@ -10,6 +10,7 @@ from api.shapes.envelope import Answer, Page
 from client import queries, requests
 from client.queries import Id
 from client.requests import Paged, Request, get, paged
+from domain import subjects
 from projections import answers
 from projections import snapshots as marks
 
@@ -160,6 +161,29 @@ def trend(wheel_id: Id, **query: Unpack[queries.Trend]) -> Request[snapshots.Tre
 def all_alerts(**query: Unpack[queries.Alerts]) -> Listed[answers.Alert]:
     """List alerts, the newest first."""
     return paged(answers.Alert, "/alerts", query)
+
+
+# --- the watchlist and what is found ----------------------------------------------------------
+
+
+def all_watched(**query: Unpack[queries.Part]) -> Listed[answers.Watched]:
+    """List the watched symbols, by name."""
+    return paged(answers.Watched, "/watchlist", query)
+
+
+def watched(symbol: str, **query: Unpack[queries.Clocks]) -> Request[answers.Watched]:
+    """One watched symbol."""
+    return get(answers.Watched, "/watchlist/{symbol}", query, symbol=symbol)
+
+
+def last_scan() -> Request[subjects.Scan]:
+    """The scan that was begun last, as it stands."""
+    return get(subjects.Scan, "/watchlist/scan")
+
+
+def all_opportunities(**query: Unpack[queries.Opportunities]) -> Listed[answers.Opportunity]:
+    """List opportunities, the newest day first, and of a day the best first."""
+    return paged(answers.Opportunity, "/opportunities", query)
 
 
 # --- performance ------------------------------------------------------------------------------

@@ -29,6 +29,19 @@ class Unwatch(commands.Command, frozen=True, kw_only=True):
     symbol: str
 
 
+class Search(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Look for opportunities now: in these symbols, or in all that are watched."""
+
+    symbols: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1000)] | None = None
+
+    @property
+    def named(self) -> tuple[str, ...] | None:
+        """The symbols as they are kept, each once; raises refusals.Invalid for what is none."""
+        if self.symbols is None:
+            return None
+        return tuple(dict.fromkeys(map(commands.symbol_of, self.symbols)))
+
+
 Order = Watch | Unwatch
 
 

@@ -377,6 +377,15 @@ async def watched(views: Views, part: Slice) -> Found:
     return Found([msgspec.Raw(row[0]) for row in found], total)
 
 
+async def watched_symbol(views: Views, symbol: str) -> bytes:
+    """One watched symbol's body; raises refusals.Unknown."""
+    found = await views.rows("SELECT body FROM watchlist WHERE symbol=?", [symbol.upper()])
+    if not found:
+        raise refusals.Unknown("watched symbol", symbol)
+    body: bytes = found[0][0]
+    return body
+
+
 class OpportunityFilter(msgspec.Struct, frozen=True):
     """Which opportunities are asked for; days are New York dates, both ends included."""
 

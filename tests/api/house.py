@@ -18,7 +18,7 @@ from api import serve
 from tests.api.client import Client
 from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
-from workers import projector, running
+from workers import projector, running, scanner, search
 
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 """Ten in the morning, New York: when it is in the house, unless somebody turns the watch."""
@@ -87,8 +87,8 @@ def opened(
     server.start()
 
     async def project(stop: asyncio.Event) -> None:
-        async with _joined(settings, watch) as connected:
-            await projector.run(running.Context("projector", settings, watch, connected, stop, {}))
+        async with _joined("projector", settings, watch, stop) as context:
+            await projector.run(context)
 
     with ExitStack() as ends:
         ends.callback(server.stop)
@@ -99,11 +99,31 @@ def opened(
         yield house
 
 
+@contextmanager
+def scanning(house: House, find: search.Find) -> Iterator[None]:
+    """A scanner in the house, for as long as the block lasts."""
+
+    async def scan(stop: asyncio.Event) -> None:
+        async with _joined("scanner", house.settings, house.watch, stop) as context:
+            await scanner.run(context, find)
+
+    end = in_thread(scan)
+    try:
+        client = house.client()
+        until(lambda: client.get("/watchlist/scan").status != 503)
+        client.close()
+        yield
+    finally:
+        end()
+
+
 @asynccontextmanager
-async def _joined(settings: Settings, watch: Watch) -> AsyncIterator[bus.Bus]:
-    password = nats_server.password(settings.data_dir, "projector")
-    async with bus.connect(settings.bus_url, "projector", password, watch) as connected:
-        yield connected
+async def _joined(
+    role: str, settings: Settings, watch: Watch, stop: asyncio.Event
+) -> AsyncIterator[running.Context]:
+    password = nats_server.password(settings.data_dir, role)
+    async with bus.connect(settings.bus_url, role, password, watch) as connected:
+        yield running.Context(role, settings, watch, connected, stop, {})
 
 
 def in_thread(work: Callable[[asyncio.Event], Awaitable[None]]) -> Callable[[], None]:

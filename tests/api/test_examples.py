@@ -24,6 +24,7 @@ from projections import answers
 from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.waiting import until
+from tests.domain.finds import find
 
 FLEETING = {"get_health", "get_health_at_root", "get_info", "get_metrics", "get_ledger_export"}
 """Operations that tell how the service is just now: only the form of their answers stays."""
@@ -43,6 +44,12 @@ class Told(NamedTuple):
 
 def played(house: houses.House) -> Iterator[Told]:
     """Do all that the story says, in its order."""
+    with houses.scanning(house, find):
+        yield from told(house)
+
+
+def told(house: houses.House) -> Iterator[Told]:
+    """The same, where everybody is there whom it needs."""
     client = house.client()
     document = client.get("/schema/openapi.json").body
     places = {
@@ -53,6 +60,10 @@ def played(house: houses.House) -> Iterator[Told]:
     for step in examples.story():
         if step.operation == "get_alerts":
             raise_an_alert(house, client)
+        if step.operation == "get_watchlist_scan":
+            until(lambda: client.get("/watchlist/scan").data["finished_at"])
+        if step.operation == "get_opportunities":
+            until(lambda: client.get("/opportunities").data)
         method, path = places[step.operation]
         yield Told(step, done(client, step, method, path))
     client.close()

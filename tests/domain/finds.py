@@ -45,6 +45,11 @@ FOUND = facts.OpportunityFound(
 )
 
 
+async def find(symbol: str, profile: facts.Profile) -> list[facts.OpportunityFound]:
+    """That one contract, in whichever symbol is searched."""
+    return [found(symbol=symbol, profile=profile)]
+
+
 def found(**other: Any) -> facts.OpportunityFound:
     """The same with some fields of another value."""
     return msgspec.structs.replace(FOUND, **other)
