@@ -51,6 +51,7 @@ _FILES = {
 _NAMELESS = (
     "get_portfolios_default",
     "put_portfolios_default",
+    "get_watchlist_scan",
     "get_performance_win_loss",
     "get_performance_timeline",
     "get_performance_compare",
@@ -157,6 +158,7 @@ class _Operation:
         self._path = path
         self._handler = handler
         self._is_command = method in _COMMANDS
+        self._records = self._is_command and handler.opt.get("records", True)
         self._is_open = bool(handler.opt.get("open"))
         self._id: str = framework["operationId"]
         self._example = examples.by_operation().get(self._id, examples.Step(operation=self._id))
@@ -200,12 +202,12 @@ class _Operation:
         return {"content": {_JSON: content}, "required": not field.has_default}
 
     def _successes(self, known: schemas.Schemas) -> Words:
-        """What it answers when all is well; a command also what it would do."""
+        """What it answers when all is well; a command that records also what it would do."""
         status, form = self._handler.status_code, self._form()
         if form is None:
             return {str(status): self._file(self._framework["responses"][str(status)])}
         schema = known.of(form, "written")
-        if not self._is_command:
+        if not self._records:
             tagged = ("ETag",) if _has_version(form) else ()
             return {str(status): self._success(status, "What was asked for.", schema, *tagged)}
         would = known.of(Answer[DryRun], "written")

@@ -62,7 +62,7 @@ class WatchlistController(Controller):
             raise refusals.Unknown("scan", "last")
         return Reply(Answer(scan, office.clock.now()))
 
-    @post("/scan", status_code=200)
+    @post("/scan", status_code=200, opt={"records": False})
     async def scan(
         self,
         office: NamedDependency[Office],

@@ -212,6 +212,9 @@ class Scanner:
         try:
             await self._tell("started")
             await self._search(profiles)
+        except asyncio.CancelledError:  # by us, or from within: it must not stay as running
+            await self._end("failed", INTERRUPTED)
+            raise
         except Exception:
             _logger.exception("the scan stumbled")
             await self._end("failed", "an internal error; the scanner's log has it")

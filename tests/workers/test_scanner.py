@@ -305,6 +305,15 @@ async def test_a_scan_goes_on_where_it_cannot_be_kept(
 # --- ended in the middle ---------------------------------------------------------------------
 
 
+async def test_a_scan_that_is_cancelled_from_within_does_not_stay_as_running(room: Room) -> None:
+    async def cancelled(_: str, __: facts.Profile) -> Sequence[facts.OpportunityFound]:
+        raise asyncio.CancelledError
+
+    room.scanner._find = cancelled
+    scan = await room.scanned("SPY")
+    assert (scan.status, scan.message) == ("failed", search.INTERRUPTED)
+
+
 async def half_done(room: Room) -> None:
     """Two symbols are searched, the third takes long."""
     hangs = asyncio.Event()
