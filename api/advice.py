@@ -74,7 +74,7 @@ class AdviceController(Controller):
         shown = await _recommended(office, await _story(office, wheel_id), asked)
         return Reply(Answer(shown, office.clock.now()))
 
-    @post("/wheels/recommend/batch", status_code=200, opt={"question": True, "market": True})
+    @post("/wheels/recommend/batch", status_code=200, opt={"records": False, "market": True})
     async def recommend_batch(
         self,
         office: NamedDependency[Office],

@@ -21,6 +21,7 @@ from api import (
     exports,
     ledger,
     login,
+    opportunities,
     performance,
     portfolios,
     positions,
@@ -29,6 +30,7 @@ from api import (
     stream,
     system,
     trades,
+    watchlist,
     wheels,
 )
 from api.border import Border
@@ -48,6 +50,8 @@ RESOURCES: tuple[type[Any], ...] = (
     exports.ExportController,
     ledger.LedgerController,
     alerts.AlertController,
+    watchlist.WatchlistController,
+    opportunities.OpportunityController,
     stream.StreamController,
     login.LoginController,
     config.ConfigController,

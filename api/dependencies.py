@@ -25,6 +25,14 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _VERSION = re.compile(r'(?:W/)?"?(\d{1,18})"?')
 
 
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="The same key with the same order is answered once: kept for 7 days.",
+    ),
+]
+
 # Each of these takes the one before it: Litestar resolves what may be resolved together in a
 # task group of its own, at every request, which costs more than the resolving.
 
@@ -32,13 +40,7 @@ _VERSION = re.compile(r'(?:W/)?"?(\d{1,18})"?')
 async def asked(
     request: Request[Any, Any, Any],
     office: NamedDependency[Office],  # noqa: ARG001  see above
-    idempotency_key: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Idempotency-Key",
-            description="The same key with the same order is answered once: kept for 7 days.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     if_match: Annotated[
         str | None,
         HeaderParameter(name="If-Match", description="The version that the order is meant for."),
@@ -50,16 +52,21 @@ async def asked(
     """How a command was asked for."""
     if dry_run:
         request.scope["state"]["outcome"] = "rehearsed"
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise refusals.Invalid(
-            "Idempotency-Key", idempotency_key, "must be 1 to 200 printable characters, no blanks"
-        )
     return Asked(
-        idempotency_key,
+        checked(idempotency_key),
         _version(if_match),
         dry_run,
         request.route_handler.opt.get("creates", False),
     )
+
+
+def checked(key: str | None) -> str | None:
+    """An idempotency key that can be one; raises refusals.Invalid."""
+    if key is not None and not _KEY.fullmatch(key):
+        raise refusals.Invalid(
+            "Idempotency-Key", key, "must be 1 to 200 printable characters, no blanks"
+        )
+    return key
 
 
 def _version(if_match: str | None) -> int | None:

@@ -51,6 +51,7 @@ _FILES = {
 _NAMELESS = (
     "get_portfolios_default",
     "put_portfolios_default",
+    "get_watchlist_scan",
     "get_performance_win_loss",
     "get_performance_timeline",
     "get_performance_compare",
@@ -91,9 +92,15 @@ def _operation_id(_: Any, method: Any, path: Sequence[Any]) -> str:
         if isinstance(each, str):
             words.append(each.replace("-", "_"))
         else:
-            words[-1] = words[-1].removesuffix("s")
+            words[-1] = _singular(words[-1])
     place = words[2:] if words[:2] == ["api", "v1"] else [*words, "at_root"]
     return "_".join([method.lower(), *place])
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies"):
+        return f"{word.removesuffix('ies')}y"
+    return word.removesuffix("s")
 
 
 def described(app: Litestar) -> Words:
@@ -150,8 +157,8 @@ class _Operation:
         self._framework = framework
         self._path = path
         self._handler = handler
-        self._is_command = method in _COMMANDS and not handler.opt.get("question")
-        self._records = self._is_command and not handler.opt.get("outside")
+        self._is_command = method in _COMMANDS
+        self._records = self._is_command and handler.opt.get("records", True)
         self._is_open = bool(handler.opt.get("open"))
         self._id: str = framework["operationId"]
         self._example = examples.by_operation().get(self._id, examples.Step(operation=self._id))
@@ -195,14 +202,12 @@ class _Operation:
         return {"content": {_JSON: content}, "required": not field.has_default}
 
     def _successes(self, known: schemas.Schemas) -> Words:
-        """What it answers when all is well; a command also what it would do."""
+        """What it answers when all is well; a command that records also what it would do."""
         status, form = self._handler.status_code, self._form()
         if form is None:
             return {str(status): self._file(self._framework["responses"][str(status)])}
         schema = known.of(form, "written")
-        if self._is_command and not self._records:
-            return {str(status): self._success(status, "Done outside of the ledger.", schema)}
-        if not self._is_command:
+        if not self._records:
             tagged = ("ETag",) if _has_version(form) else ()
             return {str(status): self._success(status, "What was asked for.", schema, *tagged)}
         would = known.of(Answer[DryRun], "written")
@@ -266,7 +271,7 @@ class _Operation:
             statuses.add("404")
         if self._is_command or self._handler.opt.get("market"):
             statuses.add("409")
-        if self._handler.opt.get("market") or self._handler.opt.get("outside"):
+        if self._handler.opt.get("market"):
             statuses.add("502")
         return {
             status: {"$ref": f"#/components/responses/{glossary.ERRORS[status].name}"}

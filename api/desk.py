@@ -25,7 +25,9 @@ from api.shapes.envelope import Answer
 from api.shapes.rehearsals import Change, DryRun
 from domain import alert as alerts
 from domain import configuration, facts, ports, refusals, subjects
+from domain import opportunity as opportunities
 from domain import portfolio as portfolios
+from domain import watchlist as watchlists
 from domain.story import Story
 from projections import answers, radius
 
@@ -50,6 +52,15 @@ PORTFOLIO: Model[portfolios.Portfolio] = Model(
 )
 ALERT: Model[alerts.Alert] = Model(
     "alert", lambda _: alerts.QUIET, alerts.evolve, lambda alert: alert.version
+)
+WATCHLIST: Model[watchlists.Watchlist] = Model(
+    "watchlist", lambda _: watchlists.EMPTY, watchlists.evolve, lambda state: state.version
+)
+OPPORTUNITY: Model[opportunities.Opportunity] = Model(
+    "opportunity",
+    lambda _: opportunities.NOTHING,
+    opportunities.evolve,
+    lambda state: state.version,
 )
 SETTINGS: Model[configuration.Configuration] = Model(
     "settings",

@@ -99,14 +99,14 @@ class LoginController(Controller):
         """How the login at the market's provider stands."""
         return Reply(Answer(await lobby.state(), office.clock.now()))
 
-    @post(status_code=200, opt={"outside": True})
+    @post(status_code=200, opt={"records": False, "market": True})
     async def begin(
         self, office: NamedDependency[Office], lobby: NamedDependency[Lobby]
     ) -> Reply[Answer[Visit]]:
         """Begin to log in: the address to visit."""
         return Reply(Answer(lobby.begin(), office.clock.now()))
 
-    @post("/complete", status_code=200, opt={"outside": True})
+    @post("/complete", status_code=200, opt={"records": False, "market": True})
     async def complete(
         self,
         office: NamedDependency[Office],

@@ -37,10 +37,6 @@ def when(as_of: str | None, known_at: str | None, now: datetime) -> When:
     return When(*(None if each is None or each >= now else each for each in told))
 
 
-def _tariff(settings: Settings) -> fees.Schedule:
-    return fees.Schedule((fees.Tariff(settings.fee_per_contract),))
-
-
 class Office:
     """The parts that answer a request, wired once when the process starts."""
 
@@ -63,7 +59,7 @@ class Office:
         self.hub = Hub(log)
         self.desk = Desk(log, clock, self._nudge, live.reached)
         self.layers = given(settings)
-        self.tariff = _tariff(settings)
+        self.tariff = fees.flat(settings.fee_per_contract)
         self.quotes: dict[str, market.Quote] = {}
         self.boards: dict[str, mark.Board] = {}
         self.provider: market.Provider | None = None
@@ -79,7 +75,7 @@ class Office:
         """Go on with these settings; what needs another process to start anew, needs it."""
         before, self.settings = self.settings, layers.settings()
         self.layers = layers
-        self.tariff = _tariff(self.settings)
+        self.tariff = fees.flat(self.settings.fee_per_contract)
         if self.settings.log_level != before.log_level:
             logs.set_level(self.settings.log_level)
 
@@ -172,6 +168,10 @@ class Office:
     async def alerts(self) -> list[UUID]:
         """The streams of all alerts that were ever raised."""
         return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM alerts")]
+
+    async def opportunities(self) -> list[UUID]:
+        """The streams of all opportunities that were ever found."""
+        return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM opportunities")]
 
     def remember(self, recorded: Iterable[facts.Recorded]) -> None:
         """Know at once which wheel a new trade belongs to, however far behind the views are."""

@@ -17,7 +17,7 @@ from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.wheels import WheelState
-from domain import commands, facts, wheel_orders
+from domain import commands, facts
 from domain import wheel as states
 from projections import answers, questions
 
@@ -89,7 +89,7 @@ class WheelController(Controller):
     ) -> Reply[Answer[answers.Wheel]]:
         """Start a wheel, with capital, with shares already held, or both."""
         await portfolios.active_portfolio(office, portfolio_id)
-        wheel_id = facts.wheel_stream(portfolio_id, wheel_orders.symbol_of(data))
+        wheel_id = facts.wheel_stream(portfolio_id, commands.symbol_of(data.symbol))
         return await tasks.carried_out(
             office, asked, wheel_id, data, tasks.the_wheel, portfolio_id=portfolio_id
         )

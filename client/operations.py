@@ -9,7 +9,8 @@ from api.shapes import login as logins
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
-from domain import alert, commands, valuation
+from domain import alert, commands, opportunity, subjects, valuation
+from domain import watchlist as watchlists
 from projections import answers, snapshots
 
 
@@ -25,6 +26,10 @@ class Restore(msgspec.Struct, frozen=True, kw_only=True):
 
 class BeginLogin(msgspec.Struct, frozen=True, kw_only=True):
     """Begin to log in at the market's provider; what was begun before counts no more."""
+
+
+class Unwatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Take a symbol off the watchlist."""
 
 
 class Operations:
@@ -104,6 +109,16 @@ class Operations:
     recommend = Read(reads.recommend)
     recommend_batch = Command("POST", "/wheels/recommend/batch", advice.Asked, advice.Batch)
     roll_candidates = Read(reads.roll_candidates)
+    watchlist = Listing(reads.all_watched)
+    watched = Read(reads.watched)
+    watch = Command("POST", "/watchlist", watchlists.Watch, answers.Watched)
+    unwatch = Command("DELETE", "/watchlist/{symbol}", Unwatch, answers.Watched, body=False)
+    scan = Command("POST", "/watchlist/scan", watchlists.Search, subjects.Scan)
+    last_scan = Read(reads.last_scan)
+    opportunities = Listing(reads.all_opportunities)
+    read_opportunity = Command(
+        "POST", "/opportunities/{opportunity_id}/read", opportunity.Read, answers.Opportunity
+    )
 
     wheel_performance = Read(reads.wheel_performance)
     portfolio_performance = Read(reads.portfolio_performance)

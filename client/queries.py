@@ -116,6 +116,17 @@ class Alerts(Part, total=False):
     trade_id: Id | None
 
 
+class Opportunities(Part, total=False):
+    """Which opportunities, found from and to which New York days."""
+
+    symbol: str | None
+    direction: facts.Direction | None
+    profile: facts.Profile | None
+    unread: bool | None
+    first: Day | None
+    last: Day | None
+
+
 class Over(Clocks, total=False):
     """Under which policy, over which dates, or over which period up to today."""
 

@@ -21,6 +21,7 @@ from api.shapes.envelope import Answer, Page
 from client import queries, requests
 from client.queries import Id
 from client.requests import Paged, Request, get, paged
+from domain import subjects
 from projections import answers
 from projections import snapshots as marks
 
@@ -185,6 +186,29 @@ def roll_candidates(trade_id: Id, **query: Unpack[queries.Rolls]) -> Request[adv
     """What an open option can be rolled into, beside closing it now and taking assignment."""
     path = "/trades/{trade_id}/roll-candidates"
     return get(advice.RollAdvice, path, query, trade_id=trade_id)
+
+
+# --- the watchlist and what is found ----------------------------------------------------------
+
+
+def all_watched(**query: Unpack[queries.Part]) -> Listed[answers.Watched]:
+    """List the watched symbols, by name."""
+    return paged(answers.Watched, "/watchlist", query)
+
+
+def watched(symbol: str, **query: Unpack[queries.Clocks]) -> Request[answers.Watched]:
+    """One watched symbol."""
+    return get(answers.Watched, "/watchlist/{symbol}", query, symbol=symbol)
+
+
+def last_scan() -> Request[subjects.Scan]:
+    """The scan that was begun last, as it stands."""
+    return get(subjects.Scan, "/watchlist/scan")
+
+
+def all_opportunities(**query: Unpack[queries.Opportunities]) -> Listed[answers.Opportunity]:
+    """List opportunities, the newest day first, and of a day the best first."""
+    return paged(answers.Opportunity, "/opportunities", query)
 
 
 # --- performance ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from domain import facts
+from domain import facts, market, refusals
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Text = Annotated[str, Meta(max_length=2000)]
@@ -68,6 +68,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: Source = "api"
     external_id: Mark | None = None
     notes: Text | None = None
+
+
+def symbol_of(text: str) -> str:
+    """The symbol that an order names, in the form in which it is kept; raises refusals.Invalid."""
+    try:
+        return market.valid_symbol(text)
+    except ValueError as error:
+        raise refusals.Invalid(
+            "symbol", text, "must be 1 to 10 letters, digits, points or hyphens"
+        ) from error
 
 
 class OpenPortfolio(Command, frozen=True, kw_only=True):

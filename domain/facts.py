@@ -27,6 +27,8 @@ Scalar = str | int | bool | None
 SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
 ABOUT_NO_TRADE = UUID("b2c9d7f4-31e6-5d08-9a4b-7c0e6f8a1d35")
 """The namespace of alerts that no trade is the subject of."""
+WATCHLIST_STREAM = UUID("a4ac1550-7561-50a0-a37d-73aa4479083f")
+_OPPORTUNITIES = UUID("0774a51f-3108-5341-97d4-3d3cab577091")
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -313,6 +315,69 @@ class PositionMarked(Fact, frozen=True, kw_only=True, tag="PositionMarked"):
     options: tuple[MarkedOption, ...] = ()
 
 
+class SymbolWatched(Fact, frozen=True, kw_only=True, tag="SymbolWatched"):
+    """A symbol was put on the watchlist: what is worth selling in it is looked for."""
+
+    symbol: str
+    notes: str | None = None
+    profile: Profile = "conservative"
+
+
+class SymbolUnwatched(Fact, frozen=True, kw_only=True, tag="SymbolUnwatched"):
+    """A symbol was taken off the watchlist."""
+
+    symbol: str
+
+
+class OfOpportunity(Fact, frozen=True, kw_only=True):
+    """A fact of one contract as it was found on one New York day."""
+
+    day: date
+    symbol: str
+    direction: Direction
+    strike: Decimal
+    expiration_date: date
+
+
+class OpportunityFound(OfOpportunity, frozen=True, kw_only=True, tag="OpportunityFound"):
+    """A scan found a contract worth selling. Amounts in USD, for one contract.
+
+    Prices are USD per share; `premium_per_share` is the bid. Volatilities are decimals a year,
+    probabilities from 0 to 1, what ends in `_pct` percent. `rank` counts from 1 in its symbol.
+    """
+
+    scan_id: UUID
+    profile: Profile
+    dte: int
+    premium_per_share: Decimal
+    bid: Decimal
+    ask: Decimal | None
+    total_premium: Decimal
+    net_premium: Decimal
+    collateral: Decimal
+    sigma_distance: float
+    probability_itm: float
+    delta: float | None
+    implied_volatility: float | None
+    annualized_yield_pct: float
+    expected_return_pct: float
+    bias_score: float
+    score: float
+    open_interest: int | None
+    current_price: Decimal
+    break_even: Decimal
+    warnings: tuple[str, ...]
+    volatility_source: str
+    rank: int
+    price_as_of: datetime
+    price_source: str
+    price_state: PriceState
+
+
+class OpportunityRead(OfOpportunity, frozen=True, kw_only=True, tag="OpportunityRead"):
+    """Somebody has looked at it."""
+
+
 WheelFact = (
     WheelStarted
     | WheelConfigured
@@ -334,6 +399,8 @@ PortfolioFact = PortfolioCreated | PortfolioChanged | PortfolioArchived | Portfo
 AlertFact = AlertRaised | AlertCleared | AlertAcknowledged | AlertMuted
 ValuationFact = PositionMarked
 SettingsFact = DefaultPortfolioChosen | ConfigurationChanged
+WatchlistFact = SymbolWatched | SymbolUnwatched
+OpportunityFact = OpportunityFound | OpportunityRead
 
 STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "portfolio": get_args(PortfolioFact),
@@ -341,6 +408,8 @@ STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "alert": get_args(AlertFact),
     "valuation": (PositionMarked,),
     "settings": get_args(SettingsFact),
+    "watchlist": get_args(WatchlistFact),
+    "opportunity": get_args(OpportunityFact),
 }
 _BY_NAME = {
     _type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types
@@ -500,3 +569,10 @@ def alert_stream(trade_id: UUID | None, rule: str) -> UUID:
 def valuation_stream(wheel_id: UUID) -> UUID:
     """The marks of one wheel, apart from its own facts."""
     return uuid5(wheel_id, "valuation")
+
+
+def opportunity_stream(contract: OfOpportunity) -> UUID:
+    """One per contract and day: whoever finds it twice that day means the same, without a lock."""
+    strike = f"{contract.strike.normalize():f}"
+    named = (contract.symbol, contract.direction, strike, contract.expiration_date, contract.day)
+    return uuid5(_OPPORTUNITIES, "|".join(map(str, named)))

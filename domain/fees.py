@@ -30,3 +30,8 @@ class Schedule(msgspec.Struct, frozen=True):
             if tariff.since <= day:
                 rate = tariff.per_contract
         return (rate * contracts).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def flat(per_contract: Decimal) -> Schedule:
+    """The same for a contract on every day."""
+    return Schedule((Tariff(per_contract),))

@@ -47,6 +47,11 @@ PROVIDER_KEY: Final = "provider"
 BUCKETS: Final = (QUOTES_BUCKET, MARKET_BUCKET)
 
 MarketKind = Literal["chain", "history", "dividends", "earnings", "volatilities"]
+OPPORTUNITY_SCANNING: Final = "opportunity_scanning"
+"""The job that a scan is."""
+
+OpportunityStatus = Literal["found", "read"]
+ScanStatus = Literal["running", "succeeded", "failed"]
 AlertStatus = Literal["raised", "cleared", "acknowledged", "muted"]
 Outcome = Literal["started", "progress", "succeeded", "failed"]
 WorkerState = Literal["starting", "running", "waiting", "stopping"]
@@ -58,6 +63,8 @@ AnyFact = (
     | facts.AlertFact
     | facts.ValuationFact
     | facts.SettingsFact
+    | facts.WatchlistFact
+    | facts.OpportunityFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -146,10 +153,11 @@ CHANNELS: Final[dict[str, Channel]] = {
     "market.ask": Channel(MARKET_ASK, None),
     "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
     "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
+    "opportunity": Channel("opportunity.{symbol}", "RISK"),
     "ops.heartbeat": Channel("ops.heartbeat.{worker}", "OPS"),
+    "ops.job": Channel("ops.job.{job}.{outcome}", "OPS"),
 }
-"""What is published today, by the `type` of its messages. Subjects of streams that nobody
-publishes yet (market.chain, opportunity, ops.job) are reserved."""
+"""What is said on the bus, by the `type` of its messages."""
 
 
 # --- payloads --------------------------------------------------------------------------------
@@ -257,6 +265,53 @@ class MarketAnswer(msgspec.Struct, frozen=True):
     retry_after: float | None = None
 
 
+class OpportunityNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to an opportunity; `found` has all that the scan said, null once it is read."""
+
+    opportunity_id: UUID
+    status: OpportunityStatus
+    day: date
+    symbol: str
+    direction: facts.Direction
+    strike: Decimal
+    expiration_date: date
+    found: facts.OpportunityFound | None
+    position: int
+    recorded_at: datetime
+
+
+def opportunity_notice(recorded: facts.Recorded, fact: facts.OpportunityFact) -> OpportunityNotice:
+    """What a stranger is told of an opportunity."""
+    found = fact if isinstance(fact, facts.OpportunityFound) else None
+    return OpportunityNotice(
+        opportunity_id=recorded.stream_id,
+        status="read" if found is None else "found",
+        day=fact.day,
+        symbol=fact.symbol,
+        direction=fact.direction,
+        strike=fact.strike,
+        expiration_date=fact.expiration_date,
+        found=found,
+        position=recorded.position,
+        recorded_at=recorded.recorded_at,
+    )
+
+
+class JobNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run of a job stands at `at`: of `total` pieces `done`, `failed` of these in vain."""
+
+    job: str
+    run_id: UUID
+    outcome: Outcome
+    started_at: datetime
+    at: datetime
+    done: int
+    total: int
+    failed: int
+    found: int
+    message: str | None = None
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """A worker is alive; `position` is how far in the log it is, where it follows it."""
 
@@ -266,3 +321,54 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     position: int | None
     counts: dict[str, int]
     as_of: datetime
+
+
+# --- questions and answers about scans -------------------------------------------------------
+
+
+class ScanFailure(msgspec.Struct, frozen=True):
+    """A symbol that could not be searched, and why; `code` is one of the API's error codes."""
+
+    symbol: str
+    code: str
+    message: str
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """A search for opportunities, symbol by symbol; `found` counts those that are new today.
+
+    One that failed says why in `message`; what it had found until then is found.
+    """
+
+    id: UUID
+    status: ScanStatus
+    started_at: datetime
+    finished_at: datetime | None
+    symbols: tuple[str, ...]
+    done: int
+    failed: tuple[ScanFailure, ...]
+    found: int
+    message: str | None
+
+
+class ScanOrder(msgspec.Struct, frozen=True):
+    """Scan these symbols, or all that are watched; the same id asks for the same scan."""
+
+    id: UUID
+    symbols: tuple[str, ...] | None = None
+
+
+class ScanQuestion(msgspec.Struct, frozen=True):
+    """Begin a scan, and say how it stands; without an order, how the last one does."""
+
+    order: ScanOrder | None = None
+
+
+class ScanReply(msgspec.Struct, frozen=True):
+    """The scan that was asked for or, where `conflict` says why it was not begun, another one.
+
+    None where there has been none.
+    """
+
+    scan: Scan | None
+    conflict: str | None = None

@@ -9,7 +9,6 @@ from domain import (
     calendar,
     commands,
     facts,
-    market,
     moments,
     money,
     orders,
@@ -19,7 +18,7 @@ from domain.story import Story
 
 
 def start(story: Story, order: orders.Order, command: commands.StartWheel) -> list[orders.Draft]:
-    symbol = symbol_of(command)
+    symbol = commands.symbol_of(command.symbol)
     if story.wheel.started:
         raise refusals.Exists(
             f"a wheel on {symbol} exists in this portfolio", wheel_id=str(story.wheel_id)
@@ -44,16 +43,6 @@ def start(story: Story, order: orders.Order, command: commands.StartWheel) -> li
         starting_direction=command.starting_direction or ("call" if command.shares else "put"),
     )
     return [orders.Draft(fact, orders.when(order))]
-
-
-def symbol_of(command: commands.StartWheel) -> str:
-    """The symbol in the form in which it is kept; raises refusals.Invalid."""
-    try:
-        return market.valid_symbol(command.symbol)
-    except ValueError as error:
-        raise refusals.Invalid(
-            "symbol", command.symbol, "must be 1 to 10 letters, digits, points or hyphens"
-        ) from error
 
 
 def _basis(command: commands.StartWheel) -> Decimal:

@@ -15,8 +15,10 @@ import msgspec
 
 from domain import alert as alerts
 from domain import calendar, facts, lots, money
+from domain import opportunity as opportunities
 from domain import portfolio as portfolios
 from domain import trade as trades
+from domain import watchlist as watchlists
 from domain import wheel as wheels
 from domain.story import Story
 
@@ -386,5 +388,95 @@ def alert(alert_id: UUID, state: alerts.Alert) -> Alert:
     )
 
 
-VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Alert)
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """A symbol in which opportunities are looked for; `is_watched` is false once it is taken off.
+
+    `version` is that of the list's last fact about it.
+    """
+
+    symbol: str
+    notes: str | None
+    profile: facts.Profile
+    is_watched: bool
+    watched_at: datetime
+    version: int
+
+
+def watched(entry: watchlists.Entry) -> Watched:
+    """A watched symbol's answer."""
+    return Watched(
+        symbol=entry.symbol,
+        notes=entry.notes,
+        profile=entry.profile,
+        is_watched=entry.is_watched,
+        watched_at=entry.watched_at,
+        version=entry.version,
+    )
+
+
+class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract worth selling, as a scan found it on a New York day; amounts for one contract.
+
+    `day` is that day, `premium_per_share` the bid, and `rank` its place among those of its symbol.
+    Volatilities are decimals a year, probabilities from 0 to 1, what ends in `_pct` percent.
+    """
+
+    id: UUID
+    scan_id: UUID
+    day: date
+    symbol: str
+    direction: facts.Direction
+    profile: facts.Profile
+    strike: Decimal
+    expiration_date: date
+    dte: int
+    premium_per_share: Decimal
+    bid: Decimal
+    ask: Decimal | None
+    total_premium: Decimal
+    net_premium: Decimal
+    collateral: Decimal
+    sigma_distance: float
+    probability_itm: float
+    delta: float | None
+    implied_volatility: float | None
+    annualized_yield_pct: float
+    expected_return_pct: float
+    bias_score: float
+    score: float
+    open_interest: int | None
+    current_price: Decimal
+    break_even: Decimal
+    warnings: tuple[str, ...]
+    volatility_source: str
+    rank: int
+    price_as_of: datetime
+    price_source: str
+    price_state: facts.PriceState
+    found_at: datetime
+    is_read: bool
+    version: int
+
+
+_PRICES = ("strike", "premium_per_share", "bid", "ask", "current_price", "break_even")
+_AMOUNTS = ("total_premium", "net_premium", "collateral")
+
+
+def opportunity(stream_id: UUID, state: opportunities.Opportunity) -> Opportunity:
+    """An opportunity's answer; it has been found."""
+    assert state.found is not None
+    assert state.found_at is not None
+    told = msgspec.structs.asdict(state.found)
+    told |= {field: _price(told[field]) for field in _PRICES}
+    told |= {field: money.cents(told[field]) for field in _AMOUNTS}
+    return Opportunity(
+        id=stream_id,
+        **told,
+        found_at=state.found_at,
+        is_read=state.is_read,
+        version=state.version,
+    )
+
+
+VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Alert, Watched, Opportunity)
 """The answers that are kept in the views."""

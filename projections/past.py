@@ -52,9 +52,11 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "portfolio": (("portfolios", "id"),),
     "alert": (("alerts", "id"),),
     "valuation": (("marks", "wheel_id"),),
-    "settings": (),
+    "opportunity": (("opportunities", "id"),),
 }
 """Where the rows of a stream stand, by its kind, and by which column they are found."""
+_WHOLE: Final = {"settings": "settings", "watchlist": "watchlist"}
+"""The tables that hold the rows of one stream alone, by its kind."""
 
 
 class When(msgspec.Struct, frozen=True):
@@ -279,13 +281,16 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
             "SELECT DISTINCT wheel_id FROM marks WHERE recorded_at>? OR at>?", (then, then)
         ).fetchall()
         small = connection.execute(
-            "SELECT id FROM portfolios UNION ALL SELECT id FROM alerts"
+            "SELECT id FROM portfolios UNION ALL SELECT id FROM alerts "
+            "UNION ALL SELECT id FROM opportunities WHERE updated_at>?",
+            (then,),
         ).fetchall()
         until = tables.position(connection)
     if sum(version for _, version in wheels) + len(small) > until * FEW:
         return None
     return [
         facts.SETTINGS_STREAM,
+        facts.WATCHLIST_STREAM,
         *(UUID(row[0]) for row in (*small, *wheels)),
         *(facts.valuation_stream(UUID(row[0])) for row in marked),
     ]
@@ -366,7 +371,8 @@ def _trades(told: books.Books) -> set[UUID]:
 def _forgotten(stream: Sequence[facts.Recorded]) -> Iterator[rows.Write]:
     last = stream[-1]
     key = last.fact.wheel_id if isinstance(last.fact, facts.PositionMarked) else last.stream_id
+    if last.kind in _WHOLE:
+        yield f"DELETE FROM {_WHOLE[last.kind]}", ()  # noqa: S608  from the table above
+        return
     for table, column in _ROWS[last.kind]:
-        yield f"DELETE FROM {table} WHERE {column}=?", (key.hex,)  # noqa: S608  from the table above
-    if last.kind == "settings":
-        yield "DELETE FROM settings", ()
+        yield f"DELETE FROM {table} WHERE {column}=?", (key.hex,)  # noqa: S608  the same

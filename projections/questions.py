@@ -45,6 +45,22 @@ TRADES_BY = (
     "created_at",
 )
 PORTFOLIOS_BY = ("name", "default_capital", "is_active", "created_at", "updated_at")
+WATCHED_BY = ("symbol", "profile", "watched_at")
+OPPORTUNITIES_BY = (
+    "day",
+    "score",
+    "rank",
+    "symbol",
+    "direction",
+    "profile",
+    "strike",
+    "expiration_date",
+    "dte",
+    "net_premium",
+    "probability_itm",
+    "annualized_yield_pct",
+    "found_at",
+)
 ALERTS_BY = ("raised_at", "severity", "symbol", "rule", "status")
 
 
@@ -107,6 +123,7 @@ async def _page(
     order: str,
     columns: str,
     by: Indexes = Indexes(),  # noqa: B008  frozen
+    key: str = "id",
 ) -> tuple[list[Row], int]:
     """Rows of one page, and the count of all; `where` maps conditions to their parameters.
 
@@ -116,7 +133,7 @@ async def _page(
     clause, values = " AND ".join(present) or "1", list(present.values())
     total = await views.rows(f"SELECT COUNT(*) FROM {table} {by.count} WHERE {clause}", values)  # noqa: S608
     page = await views.rows(
-        f"SELECT {columns} FROM {table} WHERE id IN (SELECT id FROM {table} {by.page} "  # noqa: S608
+        f"SELECT {columns} FROM {table} WHERE {key} IN (SELECT {key} FROM {table} {by.page} "  # noqa: S608
         f"WHERE {clause} ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}",
         [*values, part.page_size, part.offset],
     )
@@ -350,6 +367,48 @@ async def all_alerts(views: Views, where: Mapping[str, Any], part: Slice) -> Fou
     order = ordered(part.sort, ALERTS_BY, "-raised_at")
     conditions = {f"{field}=?": value for field, value in where.items()}
     found, total = await _page(views, "alerts", conditions, part, order, "body")
+    return Found([msgspec.Raw(row[0]) for row in found], total)
+
+
+async def watched(views: Views, part: Slice) -> Found:
+    """The watched symbols, by name."""
+    order = ordered(part.sort, WATCHED_BY, "symbol", last="symbol")
+    found, total = await _page(views, "watchlist", {}, part, order, "body", key="symbol")
+    return Found([msgspec.Raw(row[0]) for row in found], total)
+
+
+async def watched_symbol(views: Views, symbol: str) -> bytes:
+    """One watched symbol's body; raises refusals.Unknown."""
+    found = await views.rows("SELECT body FROM watchlist WHERE symbol=?", [symbol.upper()])
+    if not found:
+        raise refusals.Unknown("watched symbol", symbol)
+    body: bytes = found[0][0]
+    return body
+
+
+class OpportunityFilter(msgspec.Struct, frozen=True):
+    """Which opportunities are asked for; days are New York dates, both ends included."""
+
+    symbol: str | None = None
+    direction: str | None = None
+    profile: str | None = None
+    unread: bool | None = None
+    first: date | None = None
+    last: date | None = None
+
+
+async def all_opportunities(views: Views, wanted: OpportunityFilter, part: Slice) -> Found:
+    """Opportunities, the newest day first, and in it the best first."""
+    where = {
+        "symbol=?": wanted.symbol and wanted.symbol.upper(),
+        "direction=?": wanted.direction,
+        "profile=?": wanted.profile,
+        "is_read<>?": wanted.unread,
+        "day>=?": wanted.first and wanted.first.isoformat(),
+        "day<=?": wanted.last and wanted.last.isoformat(),
+    }
+    order = ordered(part.sort, OPPORTUNITIES_BY, "-day,-score")
+    found, total = await _page(views, "opportunities", where, part, order, "body")
     return Found([msgspec.Raw(row[0]) for row in found], total)
 
 

@@ -9,8 +9,10 @@ from uuid import UUID
 
 from domain import alert as alerts
 from domain import calendar, facts, money
+from domain import opportunity as opportunities
 from domain import portfolio as portfolios
 from domain import trade as trades
+from domain import watchlist as watchlists
 from domain import wheel as wheels
 from domain.story import Story
 from projections import answers, books, daily, snapshots, tables
@@ -57,6 +59,12 @@ _SETTING = _upsert("settings", "key,value")
 _ALERT = _upsert(
     "alerts",
     "id,portfolio_id,wheel_id,trade_id,symbol,rule,severity,status,raised_at,version,body",
+)
+_WATCHED = _upsert("watchlist", "symbol,profile,watched_at,version,body")
+_OPPORTUNITY = _upsert(
+    "opportunities",
+    "id,day,symbol,direction,profile,strike,expiration_date,dte,net_premium,probability_itm,"
+    "annualized_yield_pct,score,rank,found_at,is_read,updated_at,version,body",
 )
 _MARK = _upsert("marks", "wheel_id,at,version,day,portfolio_id,symbol,price,recorded_at,body")
 
@@ -251,6 +259,46 @@ def of_alert(stream_id: UUID, state: alerts.Alert) -> Iterator[Write]:
     )
 
 
+def of_watchlist(state: watchlists.Watchlist) -> Iterator[Write]:
+    """A row for each symbol that is watched, and none for one that is not any more."""
+    for entry in state.entries.values():
+        if not entry.is_watched:
+            yield "DELETE FROM watchlist WHERE symbol=?", (entry.symbol,)
+            continue
+        body = answers.ENCODER.encode(answers.watched(entry))
+        yield _WATCHED, (entry.symbol, entry.profile, text(entry.watched_at), entry.version, body)
+
+
+def of_opportunity(stream_id: UUID, state: opportunities.Opportunity) -> Iterator[Write]:
+    """An opportunity's row."""
+    if state.found is None or state.recorded_at is None:
+        return
+    shown = answers.opportunity(stream_id, state)
+    yield (
+        _OPPORTUNITY,
+        (
+            stream_id.hex,
+            shown.day.isoformat(),
+            shown.symbol,
+            shown.direction,
+            shown.profile,
+            float(shown.strike),
+            shown.expiration_date.isoformat(),
+            shown.dte,
+            money.in_cents(shown.net_premium),
+            shown.probability_itm,
+            shown.annualized_yield_pct,
+            shown.score,
+            shown.rank,
+            text(shown.found_at),
+            shown.is_read,
+            text(state.recorded_at),
+            shown.version,
+            answers.ENCODER.encode(shown),
+        ),
+    )
+
+
 def of_mark(recorded: facts.Recorded) -> Iterator[Write]:
     """A mark's row: each stands by itself, whatever comes after it."""
     shown = snapshots.snapshot(recorded)
@@ -276,6 +324,10 @@ def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> It
         yield from of_portfolio(portfolios.fold(stream_id, stream))
     elif kind == "alert":
         yield from of_alert(stream_id, alerts.fold(stream))
+    elif kind == "watchlist":
+        yield from of_watchlist(watchlists.fold(stream))
+    elif kind == "opportunity":
+        yield from of_opportunity(stream_id, opportunities.fold(stream))
     elif kind == "valuation":
         for each in stream:
             yield from of_mark(each)

@@ -92,6 +92,21 @@ CREATE TABLE IF NOT EXISTS alerts (
 CREATE INDEX IF NOT EXISTS alerts_by_status ON alerts (status, raised_at);
 CREATE INDEX IF NOT EXISTS alerts_by_time ON alerts (raised_at, id);
 CREATE INDEX IF NOT EXISTS alerts_by_trade ON alerts (trade_id, rule);
+CREATE TABLE IF NOT EXISTS watchlist (
+  symbol TEXT PRIMARY KEY, profile TEXT NOT NULL, watched_at TEXT NOT NULL,
+  version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS opportunities (
+  id TEXT PRIMARY KEY, day TEXT NOT NULL, symbol TEXT NOT NULL, direction TEXT NOT NULL,
+  profile TEXT NOT NULL, strike REAL NOT NULL, expiration_date TEXT NOT NULL,
+  dte INTEGER NOT NULL, net_premium INTEGER NOT NULL, probability_itm REAL NOT NULL,
+  annualized_yield_pct REAL NOT NULL, score REAL NOT NULL, rank INTEGER NOT NULL,
+  found_at TEXT NOT NULL, is_read INTEGER NOT NULL, updated_at TEXT NOT NULL,
+  version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS opportunities_by_score ON opportunities (day, score, id);
+CREATE INDEX IF NOT EXISTS opportunities_of_symbol ON opportunities (symbol, day, score);
+CREATE INDEX IF NOT EXISTS opportunities_by_change ON opportunities (updated_at);
 CREATE TABLE IF NOT EXISTS marks (
   wheel_id TEXT NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL, day TEXT NOT NULL,
   portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, price REAL NOT NULL, recorded_at TEXT NOT NULL,
@@ -115,6 +130,8 @@ TABLES = {
     **{book.name: ", ".join(("wheel_id", *book.key)) for book in daily.BOOKS},
     **{book.sums: ", ".join(("scope", *book.key)) for book in daily.BOOKS},
     "alerts": "id",
+    "watchlist": "symbol",
+    "opportunities": "id",
     "marks": "wheel_id, at, version",
     "tracking": "one",
 }

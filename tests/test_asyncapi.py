@@ -27,7 +27,9 @@ CARRIES: dict[str, type[msgspec.Struct]] = {
     "market.ask": subjects.MarketQuestion,
     "risk.position": risk.PositionRisk,
     "risk.alert": subjects.AlertNotice,
+    "opportunity": subjects.OpportunityNotice,
     "ops.heartbeat": subjects.Heartbeat,
+    "ops.job": subjects.JobNotice,
 }
 ID = UUID(int=1)
 EXAMPLES = {
@@ -39,7 +41,9 @@ EXAMPLES = {
     "market.ask": subjects.MARKET_ASK,
     "risk.position": subjects.risk_position(ID, ID),
     "risk.alert": subjects.risk_alert("HIGH", "BRK.B", "itm"),
+    "opportunity": subjects.opportunity("BRK.B"),
     "ops.heartbeat": subjects.heartbeat("relay"),
+    "ops.job": subjects.job("opportunity_scanning", "started"),
 }
 
 

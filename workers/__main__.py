@@ -44,11 +44,18 @@ async def _risk(context: running.Context) -> None:
     await risk.run(context)
 
 
+async def _scanner(context: running.Context) -> None:
+    from workers import finding, scanner
+
+    await scanner.run(context, finding.found_in(context))
+
+
 WORKERS: Final[Mapping[str, running.Run]] = {
     "projector": _projector,
     "relay": _relay,
     "prices": _prices,
     "risk": _risk,
+    "scanner": _scanner,
 }
 
 

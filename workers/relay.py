@@ -1,7 +1,8 @@
 """The relay: puts every fact of the log on the bus, once, in order.
 
     log ──▶ ledger.event.<kind>.<stream id>.<Name>         LEDGER
-        └─▶ risk.alert.<severity>.<SYMBOL>.<rule>          RISK, facts of alerts, first
+        ├─▶ risk.alert.<severity>.<SYMBOL>.<rule>          RISK, facts of alerts, first
+        └─▶ opportunity.<SYMBOL>                           RISK, facts of opportunities
 
 It keeps no bookmark of its own: where it is, is what the streams have last. A message is
 stored only directly behind the one before it (the stream's sequence is checked), so that
@@ -11,7 +12,7 @@ wiped or older stream lacks is sent again from the log: the log is the outbox.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 import msgspec
@@ -27,8 +28,6 @@ BATCH: Final = 512
 POLL: Final = 0.2
 PAUSE: Final = 1.0
 
-_ALERT_ID: Final = "alert-"
-
 
 class Feed(Protocol):
     """What the relay needs of the log. Blocking."""
@@ -38,16 +37,62 @@ class Feed(Protocol):
     def after(self, position: int, limit: int) -> Sequence[facts.Recorded]: ...
 
 
-class Place(msgspec.Struct, frozen=True):
-    """How far the relay is: positions in the log, and where the streams end.
+class Notice(msgspec.Struct, frozen=True):
+    """What a fact is told as to those who do not follow the ledger."""
 
-    `alert` and `alert_end` are the same for what RISK has under risk.alert.
+    subject: str
+    data: object
+
+
+class Track(msgspec.Struct, frozen=True):
+    """Facts that are also told on subjects of their own: `notice` makes the message of one.
+
+    `type` is that of the messages, `among` are the subjects, and `prefix` comes before the
+    position in a message's id.
     """
+
+    type: str
+    prefix: str
+    among: str
+    notice: Callable[[facts.Recorded], Notice | None]
+
+
+def _alert(recorded: facts.Recorded) -> Notice | None:
+    fact = recorded.fact
+    if not isinstance(fact, facts.AlertFact):
+        return None
+    subject = subjects.risk_alert(fact.severity, fact.symbol, fact.rule)
+    return Notice(subject, subjects.alert_notice(recorded, fact))
+
+
+def _opportunity(recorded: facts.Recorded) -> Notice | None:
+    fact = recorded.fact
+    if not isinstance(fact, facts.OpportunityFact):
+        return None
+    subject = subjects.opportunity(fact.symbol)
+    return Notice(subject, subjects.opportunity_notice(recorded, fact))
+
+
+TRACKS: Final = (
+    Track("risk.alert", "alert-", subjects.EVERY_ALERT, _alert),
+    Track("opportunity", "opportunity-", subjects.EVERY_OPPORTUNITY, _opportunity),
+)
+"""In the order in which a batch's facts are told: alerts are in a hurry."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a track is: the position in the log of its last message, and its sequence."""
 
     position: int
     end: int
-    alert: int
-    alert_end: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """How far the relay is: a position in the log, and where LEDGER and each track end."""
+
+    position: int
+    end: int
+    marks: tuple[Mark, ...]
     connection: int
 
 
@@ -98,12 +143,10 @@ async def resumed(connected: bus.Bus, feed: Feed) -> Place:
     """Where to go on: behind what the streams have last."""
     connection = connected.connections
     event = await connected.last("LEDGER", subjects.EVERY_LEDGER_EVENT)
-    alert = await connected.last("RISK", subjects.EVERY_ALERT)
     place = Place(
         position=int(event.id or 0),
         end=event.end,
-        alert=int(alert.id.removeprefix(_ALERT_ID) or 0),
-        alert_end=alert.sequence,
+        marks=tuple([await _mark(connected, track) for track in TRACKS]),
         connection=connection,
     )
     if place.position > (head := await asyncio.to_thread(feed.head)):
@@ -111,28 +154,41 @@ async def resumed(connected: bus.Bus, feed: Feed) -> Place:
     return place
 
 
+async def _mark(connected: bus.Bus, track: Track) -> Mark:
+    last = await connected.last("RISK", track.among)
+    return Mark(int(last.id.removeprefix(track.prefix) or 0), last.sequence)
+
+
 async def passed_on(batch: Sequence[facts.Recorded], connected: bus.Bus, place: Place) -> Place:
-    """Publish a batch, its alerts first: they are in a hurry, and none may be forgotten."""
-    for recorded in batch:
-        if recorded.position > place.alert and isinstance(recorded.fact, _ALERTS):
-            place = await _alerted(recorded, recorded.fact, connected, place)
-    end = await connected.publish_all([_event(recorded) for recorded in batch], after=place.end)
-    return replace(place, position=batch[-1].position, end=end)
-
-
-async def _alerted(
-    recorded: facts.Recorded, fact: facts.AlertFact, connected: bus.Bus, place: Place
-) -> Place:
-    sequence = await connected.publish(
-        subjects.risk_alert(fact.severity, fact.symbol, fact.rule),
-        subjects.alert_notice(recorded, fact),
-        id=f"{_ALERT_ID}{recorded.position}",
-        type="risk.alert",
-        time=recorded.recorded_at,
-        after=place.alert_end,
-        among=subjects.EVERY_ALERT,
+    """Publish a batch, its tracks first: once LEDGER has it, nobody looks for them again."""
+    marks = tuple(
+        [
+            await _followed(track, mark, batch, connected)
+            for track, mark in zip(TRACKS, place.marks, strict=True)
+        ]
     )
-    return replace(place, alert=recorded.position, alert_end=sequence)
+    end = await connected.publish_all([_event(recorded) for recorded in batch], after=place.end)
+    return replace(place, position=batch[-1].position, end=end, marks=marks)
+
+
+async def _followed(
+    track: Track, mark: Mark, batch: Sequence[facts.Recorded], connected: bus.Bus
+) -> Mark:
+    """Publish those facts of a batch that a track tells and does not have yet."""
+    for recorded in batch:
+        notice = track.notice(recorded) if recorded.position > mark.position else None
+        if notice is not None:
+            sequence = await connected.publish(
+                notice.subject,
+                notice.data,
+                id=f"{track.prefix}{recorded.position}",
+                type=track.type,
+                time=recorded.recorded_at,
+                after=mark.end,
+                among=track.among,
+            )
+            mark = Mark(recorded.position, sequence)
+    return mark
 
 
 def _event(recorded: facts.Recorded) -> bus.Message:
@@ -157,11 +213,3 @@ def _event(recorded: facts.Recorded) -> bus.Message:
         time=recorded.recorded_at,
         version=facts.schema_of(recorded.name),
     )
-
-
-_ALERTS: Final = (
-    facts.AlertRaised,
-    facts.AlertCleared,
-    facts.AlertAcknowledged,
-    facts.AlertMuted,
-)

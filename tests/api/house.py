@@ -19,7 +19,7 @@ from domain import subjects
 from tests.api.client import Client
 from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
-from workers import market_day, projector, running
+from workers import market_day, projector, running, scanner, search
 
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 """Ten in the morning, New York: when it is in the house, unless somebody turns the watch."""
@@ -70,10 +70,10 @@ class House:
         until(lambda: asyncio.run(self._is_answered()))
 
     async def _is_answered(self) -> bool:
-        async with _joined(self.settings, self.watch, "api") as connected:
+        async with _joined("api", self.settings, self.watch, asyncio.Event()) as context:
             question = subjects.MarketQuestion("dividends", "XYZ", MONDAY.date(), MONDAY.date())
             try:
-                await connected.ask(subjects.MARKET_ASK, question, PATIENCE)
+                await context.bus.ask(subjects.MARKET_ASK, question, PATIENCE)
             except bus.BusDown:
                 return False
             return True
@@ -116,8 +116,8 @@ def opened(
 
         def hire(name: str, run: running.Run) -> None:
             async def work(stop: asyncio.Event) -> None:
-                async with _joined(settings, watch, name) as connected:
-                    await run(running.Context(name, settings, watch, connected, stop, {}))
+                async with _joined(name, settings, watch, stop) as context:
+                    await run(context)
 
             ends.callback(in_thread(work))
 
@@ -130,11 +130,31 @@ def opened(
         yield house
 
 
+@contextmanager
+def scanning(house: House, find: search.Find) -> Iterator[None]:
+    """A scanner in the house, for as long as the block lasts."""
+
+    async def scan(stop: asyncio.Event) -> None:
+        async with _joined("scanner", house.settings, house.watch, stop) as context:
+            await scanner.run(context, find)
+
+    end = in_thread(scan)
+    try:
+        client = house.client()
+        until(lambda: client.get("/watchlist/scan").status != 503)
+        client.close()
+        yield
+    finally:
+        end()
+
+
 @asynccontextmanager
-async def _joined(settings: Settings, watch: Watch, role: str) -> AsyncIterator[bus.Bus]:
+async def _joined(
+    role: str, settings: Settings, watch: Watch, stop: asyncio.Event
+) -> AsyncIterator[running.Context]:
     password = nats_server.password(settings.data_dir, role)
     async with bus.connect(settings.bus_url, role, password, watch) as connected:
-        yield connected
+        yield running.Context(role, settings, watch, connected, stop, {})
 
 
 def in_thread(work: Callable[[asyncio.Event], Awaitable[None]]) -> Callable[[], None]:

@@ -25,6 +25,7 @@ from projections import answers
 from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.waiting import until
+from tests.domain.finds import find
 
 ADVICE = {"get_wheel_recommend", "post_wheels_recommend_batch", "get_trade_roll_candidates"}
 FLEETING = {
@@ -52,6 +53,12 @@ class Told(NamedTuple):
 
 def played(house: houses.House) -> Iterator[Told]:
     """Do all that the story says, in its order."""
+    with houses.scanning(house, find):
+        yield from told(house)
+
+
+def told(house: houses.House) -> Iterator[Told]:
+    """The same, where everybody is there whom it needs."""
     client = house.client()
     document = client.get("/schema/openapi.json").body
     places = {
@@ -64,6 +71,10 @@ def played(house: houses.House) -> Iterator[Told]:
             house.open_market()
         if step.operation == "get_alerts":
             raise_an_alert(house, client)
+        if step.operation == "get_watchlist_scan":
+            until(lambda: client.get("/watchlist/scan").data["finished_at"])
+        if step.operation == "get_opportunities":
+            until(lambda: client.get("/opportunities").data)
         method, path = places[step.operation]
         yield Told(step, done(client, step, method, path))
     client.close()

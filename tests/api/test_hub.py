@@ -12,9 +12,11 @@ import msgspec
 import pytest
 
 from api import hub
+from api.shapes import ledger
 from api.shapes.stream import TOPICS, Topic
 from domain import facts, market, refusals
 from tests.conftest import soon
+from tests.domain.finds import FOUND
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 EVERYTHING = frozenset(TOPICS)
@@ -171,6 +173,17 @@ async def test_a_fact_of_an_alert_is_told_in_the_form_that_was_asked_for(
     log.add(raised())
     async with running(log) as it, heard(it, topics, 0) as listener:
         assert [message.event for message in await listener.next(2)] == told
+
+
+@pytest.mark.parametrize("fact", [FOUND, facts.SymbolWatched(symbol="AAPL")])
+async def test_what_is_watched_and_found_is_told_with_the_ledger(
+    log: Log, fact: facts.Fact
+) -> None:
+    log.add(fact)
+    async with running(log) as it, heard(it, after=0) as listener:
+        (message,) = await listener.next(1)
+    assert message.event == "ledger"
+    assert msgspec.json.decode(message.data, type=ledger.Event).data == fact
 
 
 async def test_who_wants_alerts_alone_hears_nothing_else(log: Log) -> None:

@@ -9,6 +9,7 @@ import pytest
 from client import AsyncClient, Client
 from projections import answers
 from tests.api import house as houses
+from tests.domain.finds import find
 
 _NUMBERS = count()
 
@@ -18,6 +19,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
     with (
         pytest.MonkeyPatch.context() as patch,
         houses.opened(tmp_path_factory.mktemp("house"), patch) as opened,
+        houses.scanning(opened, find),
     ):
         yield opened
 

@@ -20,6 +20,7 @@ from client.operations import Operations
 from domain import commands, facts
 from projections import answers
 from tests.api.house import House
+from tests.api.waiting import until
 
 NOBODY = UUID(int=1)
 PUT: dict[str, Any] = {
@@ -294,6 +295,18 @@ def taken(document: Any, operation: Any, each: methods.Command[Any, Any]) -> set
     return set(schema["properties"])
 
 
+def test_what_is_watched_is_scanned_found_and_read(client: Client) -> None:
+    client.watch(symbol="aapl", profile="moderate")
+    begun = client.scan(symbols=["AAPL"]).data
+    until(lambda: client.opportunities(symbol="AAPL", unread=True).data)
+    (opportunity,) = client.opportunities.each(symbol="AAPL")
+    assert (opportunity.scan_id, opportunity.profile) == (begun.id, "moderate")
+    assert client.read_opportunity(opportunity.id).data.is_read
+    assert not client.unwatch("AAPL").data.is_watched
+    with pytest.raises(errors.Unknown):
+        client.watched("AAPL")
+
+
 def test_every_answer_is_what_its_method_promises(
     house: House, client: Client, portfolio: answers.Portfolio, wheel: answers.Wheel
 ) -> None:
@@ -303,12 +316,10 @@ def test_every_answer_is_what_its_method_promises(
     client.trade_shares(wheel.id, action="buy", shares=100, price=90)
     client.mark_position(wheel.id, price=91)
     still_open = sold_as_recommended(client, wheel)
-    ids = {
-        "portfolio_id": portfolio.id,
-        "wheel_id": wheel.id,
-        "trade_id": still_open,
-        "version": 1,
-    }
+    client.watch(symbol="MSFT")
+    client.scan(symbols=["MSFT"])
+    ids: dict[str, Any] = {"portfolio_id": portfolio.id, "wheel_id": wheel.id, "version": 1}
+    ids |= {"trade_id": still_open, "symbol": "MSFT"}
     for name, each in vars(Operations).items():
         if isinstance(each, methods.Read | methods.Listing | methods.Download):
             wanted = inspect.signature(each.ask).parameters

@@ -24,6 +24,7 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=8),
     int: st.integers(1, 10_000),
     bool: st.booleans(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
     type(None): st.none(),
     Decimal: AMOUNTS,
     UUID: st.sampled_from(SOME_TRADES),

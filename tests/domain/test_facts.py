@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from domain import alert, facts, portfolio
+from domain import alert, facts, opportunity, portfolio, watchlist
 from domain.story import told
 from tests.domain import anything
 from tests.domain.desk import Desk, everywhere
@@ -196,6 +196,16 @@ def test_an_alert_about_no_trade_is_one_for_all() -> None:
         2,
         "SCHWAB",
     )
+
+
+def test_the_stored_watchlist_and_opportunity_are_what_they_were() -> None:
+    listed = watchlist.fold(stream("watchlist"))
+    assert [(each.symbol, each.profile) for each in listed.watched] == [("XYZ", "moderate")]
+    history = stream("opportunity")
+    state = opportunity.fold(history)
+    assert (state.is_read, state.version) == (True, 2)
+    assert state.found is not None
+    assert facts.opportunity_stream(state.found) == history[0].stream_id
 
 
 def test_the_stored_life_is_in_one_order() -> None:

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from adapters import event_store
-from domain import commands, facts, portfolio, ports
+from domain import commands, facts, opportunity, portfolio, ports, watchlist
 from projections import rebuild, tables, views
 from tests.domain.desk import MONDAY, PORTFOLIO, Desk, usd
+from tests.domain.finds import FOUND
+
+FIND = opportunity.Find(FOUND)
 
 
 def opened(folder: Path) -> event_store.EventStore:
@@ -44,12 +48,34 @@ def raise_alert(log: ports.Log, desk: Desk, trade: UUID) -> None:
     log.append([facts.Recorded(0, stream, 1, desk.now, desk.now, "risk", UUID(int=3), None, told)])
 
 
+def list_symbol(log: ports.Log, order: watchlist.Order, now: datetime = MONDAY) -> None:
+    """Put a symbol on the watchlist, or take it off."""
+    state = watchlist.fold(log.stream(facts.WATCHLIST_STREAM))
+    log.append(watchlist.decide(state, order, now=now, command_id=UUID(int=4)))
+
+
+def come_upon(log: ports.Log, command: opportunity.Command = FIND, now: datetime = MONDAY) -> UUID:
+    """Find an opportunity, or read that which was found; its stream."""
+    of = command.found if isinstance(command, opportunity.Find) else FOUND
+    stream = facts.opportunity_stream(of)
+    state = opportunity.fold(log.stream(stream))
+    for fact in opportunity.decide(state, command):
+        version = state.version + 1
+        log.append(
+            [facts.Recorded(0, stream, version, now, now, "scanner", UUID(int=5), None, fact)]
+        )
+    return stream
+
+
 def lively(log: ports.Log) -> Desk:
     """A portfolio, two wheels and an alert, with all that makes views hard to keep."""
     found_portfolio(log)
     desk = Desk("60000", log=log)
     puts = desk.put("100", "1.50", 3, fees=usd("1.95"))
     raise_alert(log, desk, puts)
+    for symbol in ("AAPL", "BRK.B"):
+        list_symbol(log, watchlist.Watch(symbol=symbol))
+    come_upon(log)
     other = Desk("30000", symbol="ABC", log=log)
     desk.assigned(puts, 1)
     desk.call("105", "1.20")
@@ -57,6 +83,8 @@ def lively(log: ports.Log) -> Desk:
     other.closes(other.put("50", "2.00", 2), "0.80")
     desk.voids(slip)
     desk.closes(puts, "0.40", 1)
+    list_symbol(log, watchlist.Unwatch(symbol="AAPL"))
+    come_upon(log, opportunity.Read())
     desk.buys(50, "98", effective_at="2026-01-02")
     desk.corrects(puts, premium_per_share=usd("1.55"), notes="typed over")
     desk.on("2026-01-12")

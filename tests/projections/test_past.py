@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from adapters.event_store import EventStore
-from domain import refusals
+from domain import opportunity, refusals, watchlist
 from projections import past, rebuild, tables, views
 from projections.past import When
 from projections.projector import Projector
@@ -70,10 +70,14 @@ def lived(log: EventStore, written: sqlite3.Connection) -> Lived:
 
     look()
     steps: list[Callable[[], object]] = [
+        lambda: ledger.list_symbol(log, watchlist.Watch(symbol="AAPL"), desk.now),
+        lambda: ledger.come_upon(log, now=desk.now),
         lambda: desk.assigned(puts, 1, effective_at="2026-01-05T15:02:30Z"),
         lambda: desk.voids(desk.put("90", "0.70")),
         lambda: Desk("30000", symbol="ABC", log=log, now=desk.now).put("50", "2.00", 2),
         lambda: desk.corrects(puts, premium_per_share=usd("1.55")),
+        lambda: ledger.list_symbol(log, watchlist.Unwatch(symbol="AAPL"), desk.now),
+        lambda: ledger.come_upon(log, opportunity.Read(), desk.now),
         lambda: desk.splits(2, 1),
         lambda: desk.closes(puts, "0.10", 3),
     ]

@@ -30,10 +30,11 @@ MARKED = {
     "relay": "workers relay",
     "prices": "workers prices",
     "risk": "workers risk",
+    "scanner": "workers scanner",
     "supervisor": "supervisor.instance",
 }
 """By what the command of each process is known."""
-WORKERS = ("projector", "relay", "prices", "risk")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner")
 
 
 class Instance:

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from adapters import bus
 from domain import facts, subjects
 from tests.conftest import Join, NatsServer, soon
+from tests.domain.finds import FOUND
 from workers import relay
 
 NOON = datetime(2021, 1, 4, 17, 0, tzinfo=UTC)
@@ -37,7 +38,16 @@ RAISED = facts.AlertRaised(
     price=Decimal("229.10"),
 )
 CLEARED = facts.AlertCleared(**ABOUT, reason="moved away", price=Decimal(232))
+READ = facts.OpportunityRead(
+    **{field: getattr(FOUND, field) for field in facts.OfOpportunity.__struct_fields__}
+)
 NOTED = facts.TradeNoted(portfolio_id=PORTFOLIO, symbol="BRK.B", trade_id=TRADE, notes="x")
+
+
+def stream_of(fact: facts.Fact) -> UUID:
+    if isinstance(fact, facts.OfOpportunity):
+        return facts.opportunity_stream(fact)
+    return ALERT if isinstance(fact, facts.OfAlert) else WHEEL
 
 
 class Feed(list[facts.Recorded]):
@@ -51,14 +61,14 @@ class Feed(list[facts.Recorded]):
 
     def add(self, *new: facts.Fact) -> "Feed":
         for fact in new:
-            n, stream = len(self) + 1, ALERT if isinstance(fact, facts.OfAlert) else WHEEL
+            n, stream = len(self) + 1, stream_of(fact)
             self.append(facts.Recorded(n, stream, n, NOON, NOON, "test", UUID(int=n), None, fact))
         return self
 
 
 def life(length: int) -> Feed:
-    """Notes, with an alert raised or cleared as every third fact."""
-    fact = (NOTED, NOTED, RAISED, NOTED, NOTED, CLEARED)
+    """Notes; of three facts one is an alert raised or cleared, of six one an opportunity."""
+    fact = (NOTED, FOUND, RAISED, NOTED, NOTED, CLEARED)
     return Feed().add(*(fact[n % 6] for n in range(length)))
 
 
@@ -92,7 +102,16 @@ async def relayed(server: NatsServer) -> list[int]:
 
 
 async def alerted(server: NatsServer) -> list[int]:
-    return [position(message) for message in await server.stored("RISK")]
+    return await told_on(server, "risk.alert.")
+
+
+async def offered(server: NatsServer) -> list[int]:
+    return await told_on(server, "opportunity.")
+
+
+async def told_on(server: NatsServer, beginning: str) -> list[int]:
+    stored = await server.stored("RISK")
+    return [position(each) for each in stored if each.subject.startswith(beginning)]
 
 
 def position(message: Msg) -> int:
@@ -105,6 +124,10 @@ def all_of(feed: Feed) -> list[int]:
 
 def alerts_of(feed: Feed) -> list[int]:
     return [each.position for each in feed if isinstance(each.fact, facts.OfAlert)]
+
+
+def opportunities_of(feed: Feed) -> list[int]:
+    return [each.position for each in feed if isinstance(each.fact, facts.OfOpportunity)]
 
 
 async def test_a_fact_is_told_with_all_that_is_known_of_it(server: NatsServer, join: Join) -> None:
@@ -140,6 +163,29 @@ async def test_what_people_do_with_an_alert_is_told(server: NatsServer, join: Jo
         for message in await server.stored("RISK")
     ]
     assert told == ["acknowledged", "muted"]
+
+
+async def test_an_opportunity_is_told_to_strangers_too(server: NatsServer, join: Join) -> None:
+    feed = Feed().add(FOUND, READ)
+    async with Running(feed, await join("relay")) as running:
+        await running.reach(2)
+    messages = await server.stored("RISK")
+    assert [each.subject for each in messages] == ["opportunity.AAPL"] * 2
+    assert (messages[0].headers or {})["Nats-Msg-Id"] == "opportunity-1"
+    found, read = (
+        bus.Heard("", each.data).read(subjects.OpportunityNotice).data for each in messages
+    )
+    assert (found.status, found.found, found.opportunity_id) == ("found", FOUND, stream_of(FOUND))
+    assert (read.status, read.found, read.strike) == ("read", None, FOUND.strike)
+
+
+async def test_of_what_comes_together_the_alerts_are_told_first(
+    server: NatsServer, join: Join
+) -> None:
+    feed = Feed().add(FOUND, RAISED)
+    async with Running(feed, await join("relay")) as running:
+        await running.reach(2)
+    assert [position(each) for each in await server.stored("RISK")] == [2, 1]
 
 
 async def test_a_nudge_wakes_the_relay(server: NatsServer, join: Join) -> None:
@@ -180,7 +226,8 @@ class Mortal(bus.Bus):
         *given: Any,
         **named: Any,
     ) -> int:
-        return await self._die("alert", lambda: super(Mortal, self).publish(*given, **named))
+        what = named["type"].rpartition(".")[2]
+        return await self._die(what, lambda: super(Mortal, self).publish(*given, **named))
 
     async def publish_all(
         self, messages: Sequence[bus.Message], *, after: int | None = None
@@ -206,6 +253,8 @@ class Mortal(bus.Bus):
     [
         "before the alert",
         "after the alert",
+        "before the opportunity",
+        "after the opportunity",
         "before the batch",
         "in the middle of the batch",
         "after the batch",
@@ -217,11 +266,12 @@ async def test_a_crash_at_any_point_repeats_loses_and_reorders_nothing(
     feed, connected = life(20), await join("relay")
     with pytest.raises(Crash):
         await relay.run(feed, Mortal(connected, dies), asyncio.Event(), asyncio.Event(), {})
-    feed.add(NOTED, RAISED)
+    feed.add(FOUND, RAISED)
     async with Running(feed, connected) as running:
         await running.reach(22)
     assert await relayed(server) == all_of(feed)
     assert await alerted(server) == alerts_of(feed)
+    assert await offered(server) == opportunities_of(feed)
 
 
 async def test_a_crash_longer_ago_than_the_duplicate_window_repeats_nothing(
@@ -246,6 +296,7 @@ async def test_a_crash_longer_ago_than_the_duplicate_window_repeats_nothing(
     async with Running(feed, connected) as running:
         await running.reach(7)
     assert await alerted(server) == alerts_of(feed)
+    assert await offered(server) == opportunities_of(feed)
     assert await relayed(server) == all_of(feed)
 
 
@@ -256,12 +307,13 @@ async def test_two_relays_tell_everything_once(server: NatsServer, join: Join) -
         Running(feed, await join("relay")) as other,
     ):
         for _ in range(20):
-            feed.add(NOTED, RAISED, NOTED)
+            feed.add(FOUND, RAISED, NOTED)
             one.woken.set()
             other.woken.set()
             await asyncio.gather(one.reach(len(feed)), other.reach(len(feed)))
     assert await relayed(server) == all_of(feed)
     assert await alerted(server) == alerts_of(feed)
+    assert await offered(server) == opportunities_of(feed)
 
 
 # --- the server comes and goes ---------------------------------------------------------------
@@ -277,6 +329,7 @@ async def test_a_server_that_was_away_gets_what_it_missed(server: NatsServer, jo
         await running.reach(13)
     assert await relayed(server) == all_of(feed)
     assert await alerted(server) == alerts_of(feed)
+    assert await offered(server) == opportunities_of(feed)
 
 
 async def test_a_relay_that_begins_without_a_server_waits_for_it(
@@ -297,13 +350,14 @@ async def test_a_server_that_dies_again_and_again_under_load_gets_all_in_order(
     feed = life(1000)
     async with Running(feed, await join("relay")) as running:
         for _ in range(5):
-            feed.add(*([NOTED] * 500), RAISED, CLEARED)
+            feed.add(*([NOTED] * 500), FOUND, RAISED, CLEARED)
             await asyncio.sleep(0.05)
             server.stop()
             server.start()
         await running.reach(len(feed))
     assert await relayed(server) == all_of(feed)
     assert await alerted(server) == alerts_of(feed)
+    assert await offered(server) == opportunities_of(feed)
 
 
 async def test_a_wiped_server_gets_everything_again(server: NatsServer, join: Join) -> None:
@@ -317,6 +371,7 @@ async def test_a_wiped_server_gets_everything_again(server: NatsServer, join: Jo
         await running.reach(10)
     assert await relayed(server) == all_of(feed)
     assert await alerted(server) == alerts_of(feed)
+    assert await offered(server) == opportunities_of(feed)
 
 
 async def test_streams_of_another_log_are_complained_about(

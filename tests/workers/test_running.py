@@ -64,7 +64,7 @@ class Heartbeats:
                 return beat
 
 
-@pytest.mark.parametrize("name", ["relay", "prices"])
+@pytest.mark.parametrize("name", ["relay", "prices", "scanner"])
 async def test_a_worker_beats_and_ends_when_it_is_asked(
     server: NatsServer, settings: Settings, join: Join, name: str
 ) -> None:
