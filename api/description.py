@@ -57,6 +57,7 @@ _NAMELESS = (
     "get_performance_compare",
     "get_performance_explain",
     "get_performance_export",
+    "post_wheels_recommend_batch",
 )
 """Operations that may find nothing, though no id stands in their path."""
 

@@ -57,11 +57,16 @@ class Sheet(NamedTuple):
 
 
 class _Ends(NamedTuple):
-    """What belongs to each expiration, spread over the contracts."""
+    """What belongs to each expiration, spread over the contracts.
+
+    `reports` is whether the company is known to report before it: of that a forecast made of the
+    past knows nothing, and the market's volatility is the better one.
+    """
 
     years: Floats
     dte: Ints
     carry: Floats
+    reports: Mask
 
 
 def sheet(
@@ -81,7 +86,8 @@ def sheet(
     greeks = pricing.greeks(
         direction, spot, strikes, ends.years, outlook.rate, ends.carry, volatility
     )
-    forecast = volatility if outlook.forecast is None else np.full(len(options), outlook.forecast)
+    forecast = np.nan if outlook.forecast is None else outlook.forecast
+    expected = np.where(ends.reports | np.isnan(forecast), volatility, forecast)
     return Sheet(
         options,
         spot,
@@ -101,7 +107,7 @@ def sheet(
         greeks.probability_itm,
         _said([e.delta for e in options], greeks.delta),
         pricing.expected_loss(
-            direction, spot, strikes, ends.years, outlook.rate, ends.carry, forecast
+            direction, spot, strikes, ends.years, outlook.rate, ends.carry, expected
         ),
     )
 
@@ -139,6 +145,7 @@ def _ends(
         years[which],
         dte[which],
         np.array(carry, dtype=np.float64)[which],
+        np.array([outlook.reports_by(today, day) for day in dates], dtype=np.bool_)[which],
     )
 
 

@@ -37,6 +37,10 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
         due = (each for each in self.dividends if today < each.ex_date <= expiration)
         return float(sum(each.amount for each in due))
 
+    def reports_by(self, today: date, expiration: date) -> bool:
+        """Whether the company is known to report from today on, up to the expiration."""
+        return any(today <= each.day <= expiration for each in self.earnings or ())
+
 
 def outlook(
     chain: market.Chain,

@@ -80,6 +80,12 @@ def test_where_less_is_forecast_than_implied_a_sale_is_worth_something() -> None
     assert told.expected_return_pct > 1
 
 
+def test_a_forecast_does_not_count_where_a_report_is_to_come() -> None:
+    calm = replace(OUTLOOK, forecast=0.28, earnings=(report(FRIDAY),))
+    told = only(advise(fair([93]), outlook=calm, profile="moderate"))
+    assert told.expected_return_pct < 0
+
+
 def test_where_more_is_forecast_than_implied_it_says_so() -> None:
     wild = replace(OUTLOOK, forecast=0.60)
     told = only(advise(fair([93]), outlook=wild, profile="moderate"))

@@ -16,11 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from api import examples
 from tests.api import house as houses
-from tests.api.test_examples import played
+from tests.api.test_examples import played, stage
 
 RULES = Path(__file__).with_name("schemathesis.toml")
 SEED = 20260302
@@ -75,11 +73,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=LONGEST, help="at most so long")
     asked = parser.parse_args()
     print(f"Fuzzing with seed {asked.seed}; it takes some minutes.", flush=True)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryDirectory() as directory,
-        houses.opened(Path(directory), patch) as house,
-    ):
+    with tempfile.TemporaryDirectory() as directory, stage(Path(directory)) as house:
         chosen = (f"--seed={asked.seed}", f"--max-examples={asked.examples}")
         done = fuzz(house, *chosen, longest=asked.seconds)
         recorded = house.client().head()

@@ -1,5 +1,5 @@
-"""A house of its own, as the tests of the API have it."""
+"""A house of its own, as the story of the examples has it."""
 
-from tests.api.conftest import house
+from tests.api.test_examples import house
 
 __all__ = ["house"]

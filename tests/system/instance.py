@@ -190,6 +190,10 @@ class Instance:
 
     def price(self, prices: Mapping[str, Decimal | int]) -> None:
         """Force what shares cost from now on."""
+        self.script(dict(prices))
+
+    def script(self, says: Mapping[str, object]) -> None:
+        """Have the market do what is written here, from now on."""
         draft = self.market.with_suffix(".draft")
-        draft.write_text(json.dumps(dict(prices), default=float))
+        draft.write_text(json.dumps(says, default=float))
         draft.replace(self.market)
