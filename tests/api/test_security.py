@@ -120,7 +120,7 @@ def test_wherever_get_is_head_is_too(client: Client, desk: Desk) -> None:
     asked = [path for path, item in paths.items() if "get" in item and "{" not in path]
     answers = {path: client.http.head(path) for path in asked}
     assert len(answers) > 10
-    assert {answer.status_code for answer in answers.values()} <= {200, 400, 404}
+    assert {answer.status_code for answer in answers.values()} <= {200, 400, 404, 503}
     assert {answer.content for answer in answers.values()} == {b""}
     assert client.get("/health").status == 200
 
