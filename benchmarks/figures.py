@@ -60,6 +60,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     quotes: int = 250
     quote_rate: int = 20
     readers: int = 200
+    scanned: int = 200
     repeats: int = 3
 
 
@@ -72,6 +73,7 @@ QUICK: Final = Sizes(
     quotes=40,
     quote_rate=40,
     readers=20,
+    scanned=20,
     repeats=1,
 )
 
