@@ -21,6 +21,7 @@ ROLES: Final = (
     "prices",
     "risk",
     "scanner",
+    "notifier",
     "scheduler",
     "subscriber",
 )

@@ -44,7 +44,9 @@ QUOTES_BUCKET: Final = "quotes"
 MARKET_BUCKET: Final = "market"
 """All else that the market said last: chains, histories, dates, marks, and how the provider is."""
 PROVIDER_KEY: Final = "provider"
-BUCKETS: Final = (QUOTES_BUCKET, MARKET_BUCKET)
+LEASES_BUCKET: Final = "leases"
+"""Who of several schedulers has the word: kept while it is renewed."""
+BUCKETS: Final = (QUOTES_BUCKET, MARKET_BUCKET, LEASES_BUCKET)
 
 MarketKind = Literal["chain", "history", "dividends", "earnings", "volatilities"]
 OPPORTUNITY_SCANNING: Final = "opportunity_scanning"

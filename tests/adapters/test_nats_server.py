@@ -16,6 +16,7 @@ from nats.js.errors import APIError
 
 from adapters import nats_server
 from adapters.settings import Settings
+from tests.conftest import dealt_with
 
 STREAMS = {
     "LEDGER": ["ledger.event.>"],
@@ -23,7 +24,7 @@ STREAMS = {
     "RISK": ["risk.>", "opportunity.>"],
     "OPS": ["ops.>"],
 }
-BUCKETS = ("quotes", "market")
+BUCKETS = ("quotes", "market", "leases")
 MAY_PUBLISH = {
     "api": ["ledger.appended", "market.ask", "scan.ask", "ops.heartbeat.api"],
     "projector": ["views.advanced", "ops.heartbeat.projector"],
@@ -47,7 +48,15 @@ MAY_PUBLISH = {
         "ops.job.opportunity_scanning.progress",
         "ops.heartbeat.scanner",
     ],
-    "scheduler": ["ops.job.nightly.started", "ops.heartbeat.scheduler"],
+    "notifier": ["ledger.appended", "ops.heartbeat.notifier"],
+    "scheduler": [
+        "ops.job.nightly.started",
+        "$KV.leases.job",
+        "market.ask",
+        "scan.ask",
+        "ledger.appended",
+        "ops.heartbeat.scheduler",
+    ],
     "subscriber": [],
 }
 DATA_SUBJECTS = {subject for subjects in MAY_PUBLISH.values() for subject in subjects} - {
@@ -191,7 +200,7 @@ async def test_who_is_asked_may_answer(server: Settings, asks: str, answers: str
             await question.respond(b"42")
 
         await answering.subscribe("market.ask", cb=answer)
-        await answering.flush()
+        await dealt_with(answering)
         assert (await asking.request("market.ask", b"?", timeout=5)).data == b"42"
 
 
@@ -304,11 +313,11 @@ async def test_last_quotes_are_put_by_prices_and_watched_by_the_others(enter: En
     bucket = await (await enter("prices")).key_value("quotes")
     await bucket.put("SPY", b"375.31")
     seen = []
-    for role in ("api", "projector", "relay", "risk", "scanner", "scheduler"):
+    for role in ("api", "projector", "relay", "risk", "scanner", "notifier", "scheduler"):
         watcher = await (await (await enter(role)).key_value("quotes")).watchall()
         entry = await anext(watcher)
         seen.append(entry and entry.value)
-    assert seen == [b"375.31"] * 6
+    assert seen == [b"375.31"] * 7
 
 
 def test_nobody_enters_without_a_password(server: Settings) -> None:
