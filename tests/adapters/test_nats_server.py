@@ -16,6 +16,7 @@ from nats.js.errors import APIError
 
 from adapters import nats_server
 from adapters.settings import Settings
+from tests.conftest import dealt_with
 
 STREAMS = {
     "LEDGER": ["ledger.event.>"],
@@ -191,7 +192,7 @@ async def test_who_is_asked_may_answer(server: Settings, asks: str, answers: str
             await question.respond(b"42")
 
         await answering.subscribe("market.ask", cb=answer)
-        await answering.flush()
+        await dealt_with(answering)
         assert (await asking.request("market.ask", b"?", timeout=5)).data == b"42"
 
 
