@@ -12,7 +12,7 @@ from adapters.counter import Counter
 from domain import market, refusals, subjects
 from tests.conftest import Join, NatsServer, soon
 from tests.workers.exchange import FRIDAY, OPEN, Exchange, Turned
-from workers.clerk import Clerk
+from workers.clerk import AT_ONCE, Clerk
 from workers.standing import Standing
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -174,6 +174,21 @@ async def test_the_days_volatility_is_collected_for_the_year(shop: Shop) -> None
     await bid(shop)
     year = await shop.counter.volatilities("XYZ")
     assert [each.day for each in year] == [date(2026, 3, 2), date(2026, 3, 3)]
+
+
+async def test_chains_and_volatilities_asked_for_at_once_do_not_wait_for_each_other(
+    shop: Shop,
+) -> None:
+    asked = [
+        subjects.MarketQuestion(kind, f"S{n}", TODAY, FRIDAY)
+        for kind in ("chain", "volatilities")
+        for n in range(AT_ONCE)
+    ]
+    shop.exchange.slow.clear()
+    asking = [asyncio.create_task(shop.clerk.keep(each)) for each in asked]
+    await soon(shop.exchange.until_asked(AT_ONCE))
+    shop.exchange.slow.set()
+    assert len(await soon(asyncio.gather(*asking))) == len(asked)
 
 
 async def test_patient_questions_leave_room_for_those_who_wait(join: Join, shop: Shop) -> None:
