@@ -185,7 +185,7 @@ class Refusals:
         """Raise the fault again while it is too soon to ask again."""
         until, fault = self._until.get(place, (-math.inf, None))
         if fault is not None and _now() < until:
-            raise type(fault)(fault.symbol, fault.why)
+            raise fault.with_traceback(None)
 
 
 def _now() -> float:

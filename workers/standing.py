@@ -48,17 +48,22 @@ class Standing:
         self._stands(fault.state, fault.why)
 
     def quoted(self, answers: Iterable[market.Quote | market.MarketFault]) -> None:
-        """What a round of quotes says: the best of the prices, else what is wrong."""
+        """What a round of quotes says: the best of the prices, else what is wrong.
+
+        A provider of whom nothing can be read is as good as none, but other questions may do.
+        """
         given = list(answers)
         states = {each.state for each in given if isinstance(each, market.Quote)}
         best = next((state for state in _WORSE if state in states), None)
         if best is not None:
             self.answered(best)
             return
-        for each in given:
-            if isinstance(each, market.MarketFault):
-                self.failed(each)
-                return
+        faults = [each for each in given if isinstance(each, market.MarketFault)]
+        worst = next((each for each in faults if each.state is not None), None)
+        if worst is not None:
+            self.failed(worst)
+        elif faults and all(isinstance(each, market.Unreadable) for each in faults):
+            self._stands("down", faults[0].why)
 
     def rested(self, symbol: str) -> None:
         """Raise the last fault again, about this symbol, while the provider is left alone."""

@@ -123,6 +123,21 @@ async def test_what_failed_is_left_alone_for_a_while(
     assert len(shop.exchange.asked) == 1
 
 
+class Peculiar(market.Unreadable):
+    """A fault of a provider's own, which is made in its own way."""
+
+    def __init__(self) -> None:
+        super().__init__("XYZ", "peculiar")
+
+
+async def test_what_failed_in_a_way_of_its_own_stays_so_while_it_is_left_alone(shop: Shop) -> None:
+    shop.exchange.fault = Peculiar()
+    question = subjects.MarketQuestion("chain", "XYZ", TODAY, FRIDAY)
+    for _ in range(3):
+        with pytest.raises(Peculiar):
+            await shop.clerk.keep(question)
+
+
 async def test_a_provider_that_is_down_is_down_for_every_symbol(shop: Shop) -> None:
     shop.exchange.fault = market.ProviderDown("XYZ")
     for symbol in ("XYZ", "ABC", "DEF"):
@@ -227,4 +242,15 @@ async def test_an_answer_makes_it_well_again(shop: Shop) -> None:
     assert shop.standing.provider.state == "down"
     shop.standing.answered("delayed")
     assert (shop.standing.provider.state, shop.standing.provider.reason) == ("delayed", None)
+    shop.standing.rested("XYZ")
+
+
+async def test_a_symbol_of_its_own_trouble_does_not_hide_that_of_the_provider(shop: Shop) -> None:
+    shop.standing.quoted([market.UnknownSymbol("ABC"), market.ProviderDown("XYZ", "gone")])
+    assert (shop.standing.provider.state, shop.standing.provider.reason) == ("down", "gone")
+
+
+async def test_a_provider_of_whom_nothing_can_be_read_is_down(shop: Shop) -> None:
+    shop.standing.quoted([market.Unreadable("ABC", "status 403"), market.Unreadable("XYZ", "?")])
+    assert (shop.standing.provider.state, shop.standing.provider.reason) == ("down", "status 403")
     shop.standing.rested("XYZ")
