@@ -10,6 +10,7 @@
 | answers anything else             | Unreadable                                          |
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ from tenacity import (
     RetryCallState,
     retry_if_exception_type,
     stop_after_attempt,
+    stop_after_delay,
     wait_random_exponential,
 )
 
@@ -33,6 +35,10 @@ SILENCE: Final = 60.0
 """Seconds without a question after a 429 that does not say how many."""
 LONGEST_SILENCE: Final = 86_400.0
 FAILING: Final = 500
+LONGEST_TRY: Final = 20.0
+"""Seconds that one try may take, however steadily its answer trickles in."""
+NO_TRY_AFTER: Final = 15.0
+"""Seconds after which it is not tried again: who asked waits for half a minute, and no longer."""
 
 Answer = TypeVar("Answer")
 Pause = Callable[[RetryCallState], float]
@@ -48,7 +54,7 @@ class Trouble(Exception):
 class Inquiry:
     """Asks one provider, at its pace; every question of a process to it goes through here.
 
-    `timer` tells seconds that only grow.
+    `timer` tells seconds that only grow; `longest` is how many a try may take.
     """
 
     def __init__(
@@ -59,18 +65,20 @@ class Inquiry:
         tries: int = TRIES,
         pause: Pause = GROWING,
         timer: Callable[[], float] = time.monotonic,
+        longest: float = LONGEST_TRY,
     ) -> None:
         self._name = name
         self._pace = pace
         self._tries = tries
         self._pause = pause
         self._timer = timer
+        self._longest = longest
         self._silent_until = -math.inf
 
     async def tried(self, symbol: str, send: Callable[[], Awaitable[Answer]]) -> Answer:
         """What sending it comes to. Raises a MarketFault about the symbol."""
         tries = AsyncRetrying(
-            stop=stop_after_attempt(self._tries),
+            stop=stop_after_attempt(self._tries) | stop_after_delay(NO_TRY_AFTER),
             wait=self._pause,
             retry=retry_if_exception_type(Trouble),
             reraise=True,
@@ -85,7 +93,10 @@ class Inquiry:
         async with self._pace:
             self._must_not_be_silent(symbol)
             try:
-                return await send()
+                async with asyncio.timeout(self._longest):
+                    return await send()
+            except TimeoutError as reason:
+                raise Trouble("takes too long to answer") from reason
             except httpx.HTTPError as reason:
                 raise Trouble(f"does not answer: {type(reason).__name__}") from reason
 

@@ -90,6 +90,17 @@ async def test_an_answer_that_comes_too_late_is_none(
     assert house.fake.count(fake.QUOTES) == 3
 
 
+async def test_an_answer_that_trickles_in_for_ever_is_none(
+    house: House, stack: AsyncExitStack
+) -> None:
+    schwab = house.market(longest=0.3)
+    stack.push_async_callback(schwab.aclose)
+    house.fake.tell(fake.QUOTES, said("quote_nvda.json")._replace(trickle=0.05))
+    assert isinstance(fault := await fault_of(schwab), market.ProviderDown)
+    assert fault.why == "Schwab takes too long to answer"
+    assert house.fake.count(fake.QUOTES) == 3
+
+
 async def test_nobody_there_is_a_provider_that_is_down(house: House, stack: AsyncExitStack) -> None:
     house.settings = replace(house.settings, schwab_url=f"http://127.0.0.1:{free_port()}")
     schwab = house.market()
