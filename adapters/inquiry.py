@@ -33,6 +33,8 @@ from domain import market
 TRIES: Final = 3
 SILENCE: Final = 60.0
 """Seconds without a question after a 429 that does not say how many."""
+SHORTEST_SILENCE: Final = 5.0
+"""Seconds without a question after any 429, as one may ask for none, or until an instant past."""
 LONGEST_SILENCE: Final = 86_400.0
 FAILING: Final = 500
 LONGEST_TRY: Final = 20.0
@@ -122,7 +124,7 @@ class Inquiry:
                 raise market.Unreadable(symbol, f"{self._name} answered with status {status}")
 
     def _throttled(self, symbol: str, asked: float) -> market.Throttled:
-        silence = min(asked, LONGEST_SILENCE)
+        silence = min(max(asked, SHORTEST_SILENCE), LONGEST_SILENCE)
         self._silent_until = max(self._silent_until, self._timer() + silence)
         why = f"{self._name} was asked too often; again in {math.ceil(silence)} s"
         return market.Throttled(symbol, why, retry_after=silence)

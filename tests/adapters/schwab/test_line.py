@@ -136,6 +136,7 @@ async def test_nothing_is_asked_for_as_long_as_schwab_wants_silence(
         ((), 60),
         ((("Retry-After", "soon"),), 60),
         ((("Retry-After", "-5"),), 60),
+        ((("Retry-After", "0"),), 5),
         ((("Retry-After", "999999999"),), 86_400),
         (
             (
@@ -143,6 +144,13 @@ async def test_nothing_is_asked_for_as_long_as_schwab_wants_silence(
                 ("Retry-After", "Thu, 16 Jan 2025 21:32:00 GMT"),
             ),
             120,
+        ),
+        (
+            (
+                ("Date", "Thu, 16 Jan 2025 21:30:00 GMT"),
+                ("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"),
+            ),
+            5,
         ),
         ((("Retry-After", "Thu, 16 Jan 2025 21:32:00 GMT"),), 60),
     ],
