@@ -161,6 +161,17 @@ async def test_nobody_behind_the_counter_is_said_to_be_so(join: Join) -> None:
         await counter.chain("XYZ", FRIDAY)
 
 
+async def test_who_is_patient_waits_for_the_next_clerk(join: Join) -> None:
+    clock, ours = Turned(), await join("prices")
+    exchange = Exchange(clock)
+    clerk = Clerk(exchange, None, ours, clock, Standing("test", clock, exchange.login))
+    patient = Counter(await join("scanner"), clock, patient=True)
+    waiting = asyncio.create_task(patient.chain("XYZ", FRIDAY))
+    assert not (await asyncio.wait([waiting], timeout=0.3))[0]
+    await ours.answer(subjects.MARKET_ASK, clerk.answer)
+    assert (await soon(waiting)).symbol == "XYZ"
+
+
 async def test_without_a_bus_it_is_said_too(join: Join, server: NatsServer) -> None:
     connected = await join("api")
     server.stop()
