@@ -28,6 +28,7 @@ class Standing:
         self._faults = 0
         self._until = -math.inf
         self._last: market.MarketFault | None = None
+        self._refused: market.Login | None = None
         now = clock.now()
         self.provider = market.Provider(source=source, state="live", since=now, as_of=now)
 
@@ -45,6 +46,8 @@ class Standing:
             pause = min(FIRST_PAUSE * 2**self._faults, LONGEST_PAUSE)
             self._until = _now() + min(pause, self._clock.real_seconds(pause))
             self._faults = min(self._faults + 1, 10)
+        elif fault.state == "unauthenticated":
+            self._refused = self._login()
         self._stands(fault.state, fault.why)
 
     def quoted(self, answers: Iterable[market.Quote | market.MarketFault]) -> None:
@@ -71,8 +74,10 @@ class Standing:
             raise market.ProviderDown(symbol, self._last.why)
 
     def told(self) -> market.Provider:
-        """How the provider is now, and its login."""
+        """How the provider is now, and its login; a new one is good until it is refused."""
         now, login = self._clock.now(), self._login()
+        if self.provider.state == "unauthenticated" and login not in (None, self._refused):
+            self._stands("live", None)
         return market.Provider(
             source=self.provider.source,
             state=self.provider.state,

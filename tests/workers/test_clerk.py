@@ -265,3 +265,17 @@ async def test_a_provider_of_whom_nothing_can_be_read_is_down(shop: Shop) -> Non
     shop.standing.quoted([market.Unreadable("ABC", "status 403"), market.Unreadable("XYZ", "?")])
     assert (shop.standing.provider.state, shop.standing.provider.reason) == ("down", "status 403")
     shop.standing.rested("XYZ")
+
+
+def login(days: int) -> market.Login:
+    since = OPEN + timedelta(days=days)
+    return market.Login(since, since + timedelta(days=7))
+
+
+async def test_a_login_that_was_refused_stays_so_until_there_is_another_one() -> None:
+    logins = [login(0)]
+    standing = Standing("test", Turned(), lambda: logins[-1])
+    standing.failed(market.ReauthRequired("XYZ"))
+    assert standing.told().state == "unauthenticated"
+    logins.append(login(1))
+    assert (standing.told().state, standing.told().reason) == ("live", None)
