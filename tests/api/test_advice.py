@@ -256,6 +256,7 @@ def test_rolls_are_to_later_dates_and_no_nearer_strikes_for_a_net_credit(town: T
         ("recommend", {"profile": "wild"}, "profile"),
         ("recommend", {"expiration_date": "2020-01-17"}, "expiration_date"),
         ("recommend", {"expiration_date": "soon"}, "expiration_date"),
+        ("recommend", {"expiration_date": "9999-12-31"}, "expiration_date"),
         ("recommend", {"horizon": 3}, "horizon"),
     ],
 )
@@ -267,7 +268,17 @@ def test_terms_that_cannot_be_are_refused_by_name(
     assert refused.error["details"]["field"] == field
 
 
-@pytest.mark.parametrize("body", [{"limit": 0}, {"max_dte": 100}, {"symbol": "X"}, {"symbols": 1}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"limit": 0},
+        {"max_dte": 100},
+        {"symbol": "X"},
+        {"symbols": 1},
+        {"expiration_date": "2020-01-17"},
+        {"expiration_date": "9999-12-31"},
+    ],
+)
 def test_a_batch_that_cannot_be_is_refused(client: Client, body: dict[str, Any]) -> None:
     assert client.post("/wheels/recommend/batch", body).code == "VALIDATION_ERROR"
 
