@@ -173,7 +173,7 @@ async def _means(office: Office, story: Story) -> recommendation.Means:
         shares=max(wheel.shares - int(wheel.shares_promised), 0),
         basis=shown.adjusted_cost_basis,
         in_symbol=wheel.basis + wheel.collateral_in_use,
-        capital=totals.capital_allocated,
+        capital=totals.cash + totals.basis,
     )
 
 
