@@ -213,3 +213,16 @@ async def test_an_answer_makes_it_well_again(shop: Shop) -> None:
     shop.standing.answered("delayed")
     assert (shop.standing.provider.state, shop.standing.provider.reason) == ("delayed", None)
     shop.standing.rested("XYZ")
+
+
+async def test_without_the_login_that_it_needs_it_is_not_live_though_nobody_has_asked() -> None:
+    clock, logins = Turned(), [market.Login(OPEN, OPEN + timedelta(days=7))]
+    standing = Standing("test", clock, lambda: logins[-1] if logins else None, needs_login=True)
+    told = [standing.told().state]
+    clock.turn(minutes=7 * 24 * 60)
+    told.append(standing.told().state)
+    logins.clear()
+    told.append(standing.told().state)
+    logins.append(market.Login(clock.now(), clock.now() + timedelta(days=7)))
+    told.append(standing.told().state)
+    assert told == ["live", "unauthenticated", "unauthenticated", "live"]
