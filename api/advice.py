@@ -28,6 +28,8 @@ from projections import answers, questions, sums
 
 MOST: Final = 50
 MOST_DTE: Final = 90
+AHEAD: Final = timedelta(days=3 * 366)
+"""The farthest expirations that are listed anywhere are not three years ahead."""
 AT_ONCE: Final = 4
 MOST_WHEELS: Final = 500
 Dte = Annotated[int | None, QueryParameter(ge=1, le=MOST_DTE)]
@@ -71,6 +73,7 @@ class AdviceController(Controller):
             allow_below_basis=allow_below_basis,
             explain=explain,
         )
+        _ahead(asked, office)
         shown = await _recommended(office, await _story(office, wheel_id), asked)
         return Reply(Answer(shown, office.clock.now()))
 
@@ -82,6 +85,7 @@ class AdviceController(Controller):
     ) -> Reply[Answer[shapes.Batch]]:
         """What is worth selling in several wheels; each has its recommendations, or its error."""
         _checked(data)
+        _ahead(data, office)
         results = await _outcomes(office, data)
         failed = sum(each.error is not None for each in results)
         shown = shapes.Batch(results=results, succeeded=len(results) - failed, failed=failed)
@@ -130,8 +134,6 @@ async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> sha
     terms = _terms(office, story, means, asked)
     today = calendar.trading_day(now)
     last = terms.expiration or today + timedelta(days=terms.max_dte)
-    if last < today:
-        raise refusals.Invalid("expiration_date", last, "must not have passed")
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), wheel.symbol, last, office.settings.risk_free_rate, now
     )
@@ -171,7 +173,7 @@ async def _means(office: Office, story: Story) -> recommendation.Means:
         shares=max(wheel.shares - int(wheel.shares_promised), 0),
         basis=shown.adjusted_cost_basis,
         in_symbol=wheel.basis + wheel.collateral_in_use,
-        capital=totals.capital_allocated,
+        capital=totals.cash + totals.basis,
     )
 
 
@@ -232,6 +234,16 @@ def _checked(asked: shapes.Asked) -> None:
     for field in ("wheel_ids", "symbols"):
         if len(getattr(asked, field) or ()) > MOST_WHEELS:
             raise refusals.Invalid(field, None, f"must be at most {MOST_WHEELS}")
+
+
+def _ahead(asked: shapes.Asked, office: Office) -> None:
+    """A date that is beyond any listing would have the market reckoned up to it."""
+    today = calendar.trading_day(office.clock.now())
+    wanted = asked.expiration_date
+    if wanted is not None and not today <= wanted <= today + AHEAD:
+        raise refusals.Invalid(
+            "expiration_date", wanted, f"must be from today ({today}) to {today + AHEAD}"
+        )
 
 
 class _Wanted(msgspec.Struct, frozen=True):

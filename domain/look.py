@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from domain import calendar, market, risk
+from domain import calendar, mark, market, risk
 from domain.risk import Floats, Ints, Mask
 
 Standing = Mapping[str, Ints]
@@ -198,15 +198,14 @@ def _within(age: timedelta, since: datetime, now: datetime) -> bool:
     return now - since <= age or calendar.traded(since, now) <= age
 
 
-def middle(mark: market.OptionMark) -> Decimal | None:
+def middle(said: market.OptionMark) -> Decimal | None:
     """The middle of bid and ask, in USD per share, where both are known and make sense."""
-    bid, ask = _real(mark.bid), offered(mark)
-    return None if bid is None or ask is None or not 0 <= bid <= ask else (bid + ask) / 2
+    return mark.middle(said.bid, said.ask)
 
 
-def offered(mark: market.OptionMark) -> Decimal | None:
+def offered(said: market.OptionMark) -> Decimal | None:
     """What buys it back, in USD per share; an ask of nothing is none: nobody gives it away."""
-    ask = _real(mark.ask)
+    ask = _real(said.ask)
     return ask if ask is not None and ask > 0 else None
 
 

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from adapters import markets
-from domain import market, subjects
+from domain import subjects
 from projections import symbols
 from workers import marks, prices, running
 from workers.clerk import Clerk
@@ -24,9 +24,7 @@ async def run(context: running.Context) -> None:
     config, clock = context.settings, context.clock
     provider = markets.open_market(config, clock)
     earnings = markets.open_earnings(config, clock, provider)
-    standing = Standing(config.market, clock, provider.login)
-    if config.market == "schwab" and provider.login() is None:
-        standing.failed(market.ReauthRequired("login", "nobody is logged in at Schwab"))
+    standing = Standing(config.market, clock, provider.login, needs_login=config.market == "schwab")
     clerk = Clerk(provider, earnings, context.bus, clock, standing)
     async with AsyncExitStack() as open_things:
         open_things.push_async_callback(markets.close, provider, earnings)

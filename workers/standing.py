@@ -7,11 +7,14 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
+
 from adapters.clock import Clock
 from domain import market
 
 FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 300.0
+NOBODY: Final = "nobody is logged in there"
 _WORSE: Final[tuple[market.PriceState, ...]] = ("live", "delayed", "stale")
 
 
@@ -22,9 +25,17 @@ class Standing:
     every fault that follows another.
     """
 
-    def __init__(self, source: str, clock: Clock, login: Callable[[], market.Login | None]) -> None:
+    def __init__(
+        self,
+        source: str,
+        clock: Clock,
+        login: Callable[[], market.Login | None],
+        *,
+        needs_login: bool = False,
+    ) -> None:
         self._clock = clock
         self._login = login
+        self._needs_login = needs_login
         self._faults = 0
         self._until = -math.inf
         self._last: market.MarketFault | None = None
@@ -74,18 +85,17 @@ class Standing:
             raise market.ProviderDown(symbol, self._last.why)
 
     def told(self) -> market.Provider:
-        """How the provider is now, and its login; a new one is good until it is refused."""
+        """How the provider is now, and its login; a new one is good until it is refused.
+
+        Without the login that it needs it is not live, though nobody may have asked it yet.
+        """
         now, login = self._clock.now(), self._login()
         if self.provider.state == "unauthenticated" and login not in (None, self._refused):
             self._stands("live", None)
-        return market.Provider(
-            source=self.provider.source,
-            state=self.provider.state,
-            since=self.provider.since,
-            as_of=now,
-            reason=self.provider.reason,
-            login=login,
-        )
+        told = msgspec.structs.replace(self.provider, as_of=now, login=login)
+        if self._needs_login and told.state == "live" and (login is None or now >= login.ends):
+            return msgspec.structs.replace(told, state="unauthenticated", reason=NOBODY)
+        return told
 
     def _stands(self, state: market.ProviderState, reason: str | None) -> None:
         before, now = self.provider, self._clock.now()

@@ -127,7 +127,7 @@ async def test_totals_are_those_of_the_wheels(asked: views.Views) -> None:
     assert whole.cash == sum(each.cash for each in shown_)
     assert whole.collateral_in_use == sum(each.collateral_in_use for each in shown_)
     assert await questions.totals(asked, Scope(symbol="none")) == questions.Totals(
-        0, 0, 0, usd(0), usd(0), usd(0)
+        0, 0, 0, usd(0), usd(0), usd(0), usd(0)
     )
 
 

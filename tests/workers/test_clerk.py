@@ -279,3 +279,16 @@ async def test_a_login_that_was_refused_stays_so_until_there_is_another_one() ->
     assert standing.told().state == "unauthenticated"
     logins.append(login(1))
     assert (standing.told().state, standing.told().reason) == ("live", None)
+
+
+async def test_without_the_login_that_it_needs_it_is_not_live_though_nobody_has_asked() -> None:
+    clock, logins = Turned(), [market.Login(OPEN, OPEN + timedelta(days=7))]
+    standing = Standing("test", clock, lambda: logins[-1] if logins else None, needs_login=True)
+    told = [standing.told().state]
+    clock.turn(minutes=7 * 24 * 60)
+    told.append(standing.told().state)
+    logins.clear()
+    told.append(standing.told().state)
+    logins.append(market.Login(clock.now(), clock.now() + timedelta(days=7)))
+    told.append(standing.told().state)
+    assert told == ["live", "unauthenticated", "unauthenticated", "live"]
