@@ -57,8 +57,8 @@ class AdviceController(Controller):
     ) -> Reply[Answer[shapes.Recommended]]:
         """What is worth selling in a wheel now, the best first, and why the rest is not.
 
-        Puts while there is free collateral, calls on shares that no call covers, unless
-        `direction` says which. Nothing is recommended on a price that is stale or missing: that
+        Calls where there are a hundred shares that no call covers, else puts, unless `direction`
+        says which. Nothing is recommended on a price that is stale or missing: that
         is a 502 which names the state.
         """
         asked = shapes.Asked(
@@ -171,7 +171,7 @@ async def _means(office: Office, story: Story) -> recommendation.Means:
         shares=max(wheel.shares - int(wheel.shares_promised), 0),
         basis=shown.adjusted_cost_basis,
         in_symbol=wheel.basis + wheel.collateral_in_use,
-        capital=totals.capital_allocated,
+        capital=totals.cash + totals.basis,
     )
 
 
@@ -284,7 +284,15 @@ async def _wheels(office: Office, asked: shapes.Asked) -> Sequence[_Wanted]:
     for symbol in dict.fromkeys(each.upper() for each in asked.symbols):
         here = [_Wanted(each.id, symbol) for each in active if each.symbol == symbol]
         named += here or [_Wanted(None, symbol, refusals.Unknown("active wheel", symbol))]
-    return named
+    return _once(named)
+
+
+def _once(named: Sequence[_Wanted]) -> list[_Wanted]:
+    """Each wheel in its first place only: it may have been named by its id and by its symbol."""
+    found: dict[UUID | str | None, _Wanted] = {}
+    for each in named:
+        found.setdefault(each.wheel_id or each.symbol, each)
+    return list(found.values())
 
 
 # --- rolls ------------------------------------------------------------------------------------

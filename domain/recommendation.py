@@ -74,7 +74,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     `collateral` None secures as much as is asked, one contract at a time. `basis` is the adjusted
     cost basis per share. `in_symbol` is what the portfolio has in this symbol already, `capital`
-    all that it has; None where there is no portfolio.
+    all that it has, its cash and what its shares have cost; None where there is no portfolio.
     """
 
     collateral: Decimal | None = None

@@ -493,7 +493,7 @@ def _open_option(row: Row) -> OpenOption:
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What some wheels come to; amounts in USD."""
+    """What some wheels come to; amounts in USD, `basis` what the shares held have cost."""
 
     wheels: int
     active: int
@@ -501,6 +501,7 @@ class Totals(msgspec.Struct, frozen=True):
     capital_allocated: Decimal
     collateral_in_use: Decimal
     cash: Decimal
+    basis: Decimal
 
 
 async def totals(views: Views, scope: sums.Scope) -> Totals:
@@ -509,7 +510,7 @@ async def totals(views: Views, scope: sums.Scope) -> Totals:
     found = await views.rows(
         "SELECT COUNT(*), COALESCE(SUM(is_active), 0), COALESCE(SUM(open_trades), 0), "  # noqa: S608
         "COALESCE(SUM(capital_allocated), 0), COALESCE(SUM(collateral_in_use), 0), "
-        "COALESCE(SUM(cash), 0) "
+        "COALESCE(SUM(cash), 0), COALESCE(SUM(basis), 0) "
         f"FROM wheels WHERE {' AND '.join(f'{column}=?' for column in where) or '1'}",
         list(where.values()),
     )
