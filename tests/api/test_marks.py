@@ -49,7 +49,7 @@ def test_a_position_is_told_with_its_mark(client: Client, desk: Desk, says: Mark
     sold(desk, wheel, contracts=2, fees=D("1.30"))
     assert position(client, wheel)["mark_state"] == "missing"
     greeks: dict[str, Any] = {
-        "implied_volatility": 0.31,
+        "implied_volatility": 0.125,
         "delta": -0.3,
         "gamma": 0.02,
         "theta": -0.04,
