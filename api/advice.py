@@ -21,7 +21,7 @@ from api.envelope import Reply
 from api.office import Office
 from api.shapes import advice as shapes
 from api.shapes.envelope import Answer
-from domain import calendar, facts, market, money, recommendation, refusals, rolling
+from domain import calendar, facts, freshness, market, money, recommendation, refusals, rolling
 from domain.outlook import Outlook
 from domain.story import Story
 from projections import answers, questions, sums
@@ -122,6 +122,12 @@ async def _story(office: Office, wheel_id: UUID) -> Story:
     return story
 
 
+def _since_split(chain: market.Chain, split_on: date | None) -> None:
+    """Raise market.StalePrice for a chain of before the last split: its strikes are others."""
+    if freshness.before_split(min(chain.as_of, chain.underlying.as_of), split_on):
+        raise market.StalePrice(chain.symbol, f"no price is known since the split of {split_on}")
+
+
 async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> shapes.Recommended:
     wheel, now = story.wheel, office.clock.now()
     if not wheel.is_active:
@@ -135,6 +141,7 @@ async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> sha
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), wheel.symbol, last, office.settings.risk_free_rate, now
     )
+    _since_split(chain, wheel.split_on)
     advice = await asyncio.to_thread(
         recommendation.recommended, chain, outlook, terms, means, office.tariff, now
     )
@@ -315,6 +322,7 @@ async def _rolls(
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), held.symbol, last, office.settings.risk_free_rate, now
     )
+    _since_split(chain, story.wheel.split_on)
     advice = await asyncio.to_thread(
         rolling.advised, chain, outlook, held, office.tariff, now, last=last, limit=limit
     )
