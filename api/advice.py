@@ -21,7 +21,7 @@ from api.envelope import Reply
 from api.office import Office
 from api.shapes import advice as shapes
 from api.shapes.envelope import Answer
-from domain import calendar, facts, market, money, recommendation, refusals, rolling
+from domain import calendar, facts, freshness, market, money, recommendation, refusals, rolling
 from domain.outlook import Outlook
 from domain.story import Story
 from projections import answers, questions, sums
@@ -59,8 +59,8 @@ class AdviceController(Controller):
     ) -> Reply[Answer[shapes.Recommended]]:
         """What is worth selling in a wheel now, the best first, and why the rest is not.
 
-        Puts while there is free collateral, calls on shares that no call covers, unless
-        `direction` says which. Nothing is recommended on a price that is stale or missing: that
+        Calls where there are a hundred shares that no call covers, else puts, unless `direction`
+        says which. Nothing is recommended on a price that is stale or missing: that
         is a 502 which names the state.
         """
         asked = shapes.Asked(
@@ -126,6 +126,12 @@ async def _story(office: Office, wheel_id: UUID) -> Story:
     return story
 
 
+def _since_split(chain: market.Chain, split_on: date | None) -> None:
+    """Raise market.StalePrice for a chain of before the last split: its strikes are others."""
+    if freshness.before_split(min(chain.as_of, chain.underlying.as_of), split_on):
+        raise market.StalePrice(chain.symbol, f"no price is known since the split of {split_on}")
+
+
 async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> shapes.Recommended:
     wheel, now = story.wheel, office.clock.now()
     if not wheel.is_active:
@@ -137,6 +143,7 @@ async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> sha
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), wheel.symbol, last, office.settings.risk_free_rate, now
     )
+    _since_split(chain, wheel.split_on)
     advice = await asyncio.to_thread(
         recommendation.recommended, chain, outlook, terms, means, office.tariff, now
     )
@@ -296,7 +303,15 @@ async def _wheels(office: Office, asked: shapes.Asked) -> Sequence[_Wanted]:
     for symbol in dict.fromkeys(each.upper() for each in asked.symbols):
         here = [_Wanted(each.id, symbol) for each in active if each.symbol == symbol]
         named += here or [_Wanted(None, symbol, refusals.Unknown("active wheel", symbol))]
-    return named
+    return _once(named)
+
+
+def _once(named: Sequence[_Wanted]) -> list[_Wanted]:
+    """Each wheel in its first place only: it may have been named by its id and by its symbol."""
+    found: dict[UUID | str | None, _Wanted] = {}
+    for each in named:
+        found.setdefault(each.wheel_id or each.symbol, each)
+    return list(found.values())
 
 
 # --- rolls ------------------------------------------------------------------------------------
@@ -319,6 +334,7 @@ async def _rolls(
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), held.symbol, last, office.settings.risk_free_rate, now
     )
+    _since_split(chain, story.wheel.split_on)
     advice = await asyncio.to_thread(
         rolling.advised, chain, outlook, held, office.tariff, now, last=last, limit=limit
     )

@@ -22,8 +22,6 @@ Mask = npt.NDArray[np.bool_]
 MICROS: Final = 1_000_000
 UNSAID: Final = -1
 """In place of a price or a count that the provider did not say."""
-_TICKS: Final = 0.01
-_SLACK: Final = 0.02
 _SOURCES: Final[tuple[Source, ...]] = ("contract", "mid", "blend", "rv20")
 
 
@@ -151,10 +149,7 @@ def _ends(
 
 def _carry(outlook: Outlook, today: date, expiration: date, years: float, spot: float) -> float:
     """The dividends before an expiration as a continuous yield until then."""
-    paid = outlook.dividends_before(today, expiration)
-    if years <= 0 or not 0 < paid < spot:
-        return 0.0
-    return float(-np.log1p(-paid / spot) / years)
+    return float(pricing.carried(outlook.dividends_before(today, expiration), spot, years))
 
 
 def _volatility(
@@ -176,10 +171,9 @@ def _volatility(
     fixed = spot, strikes, ends.years, outlook.rate, ends.carry
     implied = pricing.implied_volatility(direction, mid, *fixed)
     told = _said([each.implied_volatility for each in options], np.full(len(options), np.nan))
-    off = np.abs(pricing.greeks(direction, *fixed, told).price - mid)
+    quoted = np.where(np.isnan(mid), np.nan, bid), np.where(np.isnan(mid), np.nan, ask)
     with np.errstate(invalid="ignore"):
-        misfit = ~np.isnan(implied) & (off > (ask - bid) / 2 + _TICKS + _SLACK * mid)
-        own = np.where((told > 0) & ~misfit, told, np.nan)
+        own = np.where((told > 0) & ~pricing.misfits(direction, told, quoted, fixed), told, np.nan)
     ours = outlook.rv20 if outlook.forecast is None else outlook.forecast
     last = np.full(len(options), np.nan if ours is None else ours)
     among = np.array([own, implied, last])

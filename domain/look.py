@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from domain import calendar, mark, market, risk
+from domain import calendar, freshness, mark, market, risk
 from domain.risk import Floats, Ints, Mask
 
 Standing = Mapping[str, Ints]
@@ -155,8 +155,12 @@ def look(
     """Look at a book now, and how its options stand, where there is a price to be trusted."""
     on = calendar.trading_day(at)
     quote, said = known.quote, known.marks
-    if quote is not None and not risk.trusted(quote, at):
+    if quote is not None and not (
+        risk.trusted(quote, at) and not freshness.before_split(quote.as_of, book.split_on)
+    ):
         quote = None
+    if said is not None and freshness.before_split(said.said.as_of, book.split_on):
+        said = None
     stands = None if quote is None else risk.evaluate(book, quote.last)
     found = Look(
         book=book,

@@ -206,6 +206,21 @@ def test_several_wheels_are_each_told_what_is_worth_selling_or_why_nothing_is(to
     assert told["results"][0]["recommended"]["recommendations"]
 
 
+def test_a_wheel_that_is_named_twice_is_told_once(town: Town) -> None:
+    here, there = wheel(town.client, "IBM"), wheel(town.client, "INTC")
+    asked = {"wheel_ids": [here, here, there], "symbols": ["IBM", "ibm"]}
+    told = town.client.post("/wheels/recommend/batch", asked).data["results"]
+    assert [each["wheel_id"] for each in told] == [here, there]
+
+
+def test_shares_that_were_brought_in_are_capital_too(town: Town) -> None:
+    here = wheel(town.client, "AAPL", shares=100, cost_basis=120, capital_allocated=100_000)
+    terms = {"direction": "call", "max_dte": 30, "profile": "aggressive"}
+    told = town.client.get(f"/wheels/{here}/recommend", **terms).data["recommendations"]
+    assert told
+    assert not [each for each in told if "concentration" in str(each["warnings"])]
+
+
 def test_calls_are_recommended_on_shares_that_no_call_covers(town: Town) -> None:
     here = wheel(town.client, "AAPL", shares=250, cost_basis=120)
     told = town.client.get(f"/wheels/{here}/recommend", max_dte=30, profile="aggressive").data
