@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY: Final = 1.0
 AT_ONCE: Final = 4
 AGAIN: Final = 60.0
-"""Real seconds until a symbol that failed is asked about again; they double, up to a round's."""
+"""Market seconds until a symbol that failed is asked about again; they double, up to a round's."""
 AHEAD: Final = timedelta(days=100)
 Contracts = Mapping[str, frozenset[Contract]]
 Held = Callable[[], Awaitable[Contracts]]
@@ -69,7 +69,7 @@ class MarksDesk:
         self._contracts: Contracts = {}
         self._known: dict[str, frozenset[Contract]] = {}
         self._failing: dict[str, str] = {}
-        self._first_pause = self._pause = again
+        self._first_pause = self._pause = max(SHORTEST, clock.real_seconds(again))
         self._again = math.inf
         self.published = 0
 

@@ -58,6 +58,22 @@ async def test_what_has_grown_old_is_asked_for_again(shop: Shop) -> None:
     assert await bid(shop) == "1.02"
 
 
+async def test_a_chain_of_a_price_that_has_grown_stale_is_asked_for_again(shop: Shop) -> None:
+    shop.exchange.behind = timedelta(minutes=4)
+    assert await bid(shop) == "1.01"
+    shop.clock.turn(minutes=10)
+    assert await bid(shop) == "1.01"
+    shop.clock.turn(minutes=2)
+    assert await bid(shop) == "1.02"
+
+
+async def test_a_price_that_stays_stale_is_asked_for_once_a_minute(shop: Shop) -> None:
+    shop.exchange.behind = timedelta(hours=1)
+    assert [await bid(shop), await bid(shop)] == ["1.01", "1.01"]
+    shop.clock.turn(minutes=1)
+    assert [await bid(shop), await bid(shop)] == ["1.02", "1.02"]
+
+
 async def test_what_was_kept_for_nearer_dates_is_asked_for_again(shop: Shop) -> None:
     await bid(shop)
     await shop.counter.chain("XYZ", TODAY + timedelta(days=38))
