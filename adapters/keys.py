@@ -62,7 +62,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "risk_free_rate": Key(
         "The rate without risk, continuous, by which options are priced.",
         changeable=True,
-        restart=("prices", "risk", "scanner"),
+        restart=("risk", "scanner"),
     ),
     "max_dte": Key(
         "Days to expiration up to which options are recommended, where a question does not say.",
@@ -77,7 +77,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "fee_per_contract": Key(
         "Fees for one option contract, in dollars, where a trade does not say.",
         changeable=True,
-        restart=(),
+        restart=("scanner",),
     ),
     "log_format": Key("Logs as text for a person, or as JSON lines for a machine."),
     "log_level": Key("From which level on something is logged.", changeable=True, restart=WORKERS),

@@ -213,7 +213,7 @@ def at_the_market(prices: Prices, holds: Iterable[held.Held], over: Over) -> Dec
 def _on_shares(prices: Prices, hold: held.Held, over: Over) -> Decimal | None:
     if not hold.shares:
         return NOTHING
-    quote = prices.quotes.get(hold.symbol)
+    quote = prices.quote(hold.symbol, hold.split_on)
     if quote is None:
         return None
     value = money.moved(quote.last, hold.shares)
@@ -222,7 +222,7 @@ def _on_shares(prices: Prices, hold: held.Held, over: Over) -> Decimal | None:
 
 def _on_options(prices: Prices, hold: held.Held, over: Over) -> Iterator[Decimal | None]:
     for each in hold.options:
-        mark = prices.mark(hold.symbol, each.contract)
+        mark = prices.mark(hold.symbol, each.contract, hold.split_on)
         cost = None if mark is None else mark.cost(each.contracts)
         if cost is None:
             yield None

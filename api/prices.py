@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from adapters import bus, clock, envelope
-from domain import calendar, mark, market, subjects
+from domain import calendar, freshness, mark, market, subjects
 from projections import past, questions, rows, snapshots, views
 
 _logger = logging.getLogger(__name__)
@@ -33,9 +33,15 @@ class Prices(msgspec.Struct, frozen=True):
     quotes: Mapping[str, market.Quote]
     boards: Mapping[str, mark.Board]
 
-    def mark(self, symbol: str, contract: mark.Contract) -> mark.Mark | None:
-        """That of a contract; None where there is none."""
-        return self.boards.get(symbol, {}).get(contract)
+    def quote(self, symbol: str, split_on: date | None) -> market.Quote | None:
+        """That of a symbol; None where there is none since its last split."""
+        found = self.quotes.get(symbol)
+        return found if found and not freshness.before_split(found.as_of, split_on) else None
+
+    def mark(self, symbol: str, contract: mark.Contract, split_on: date | None) -> mark.Mark | None:
+        """That of a contract; None where there is none since its last split."""
+        found = self.boards.get(symbol, {}).get(contract)
+        return found if found and not freshness.before_split(found.as_of, split_on) else None
 
 
 class Bygone:

@@ -31,6 +31,7 @@ class Held(msgspec.Struct, frozen=True):
     basis: Decimal
     tax_basis: Decimal
     options: tuple[Option, ...] = ()
+    split_on: date | None = None
 
 
 async def held(views: Views, scope: sums.Scope) -> list[Held]:
@@ -38,7 +39,7 @@ async def held(views: Views, scope: sums.Scope) -> list[Held]:
     named = scope.of_wheels
     clause = " AND ".join(("(shares OR open_trades)", *(f"{column}=?" for column in named)))
     found = await views.rows(
-        "SELECT portfolio_id, symbol, shares, basis, tax_basis, id FROM wheels "  # noqa: S608
+        "SELECT portfolio_id, symbol, shares, basis, tax_basis, id, split_on FROM wheels "  # noqa: S608
         f"WHERE {clause}",
         list(named.values()),
     )
@@ -51,6 +52,7 @@ async def held(views: Views, scope: sums.Scope) -> list[Held]:
             money.from_cents(row[3]),
             money.from_cents(row[4]),
             tuple(options.get(row[5], ())),
+            None if row[6] is None else date.fromisoformat(row[6]),
         )
         for row in found
     ]

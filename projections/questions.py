@@ -426,6 +426,7 @@ class OpenOption(msgspec.Struct, frozen=True):
     contracts: int
     multiplier: Decimal
     premium: Decimal
+    split_on: date | None = None
 
     @property
     def contract(self) -> mark.Contract:
@@ -460,11 +461,17 @@ async def open_options(
     limit, offset = (part.page_size, part.offset) if part else (-1, 0)
     found = await views.rows(
         "SELECT trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, "  # noqa: S608
-        f"expiration_date, contracts, multiplier, premium FROM open_options WHERE {clause} "
-        "ORDER BY expiration_date, trade_id LIMIT ? OFFSET ?",
+        "expiration_date, contracts, multiplier, premium, split_on "
+        f"FROM open_options WHERE {clause} ORDER BY expiration_date, trade_id LIMIT ? OFFSET ?",
         [*values, limit, offset],
     )
     return [_open_option(row) for row in found]
+
+
+async def split_on(views: Views, wheel_id: UUID) -> date | None:
+    """The day of a wheel's last split."""
+    found = await views.rows("SELECT split_on FROM wheels WHERE id=?", [wheel_id.hex])
+    return date.fromisoformat(found[0][0]) if found and found[0][0] is not None else None
 
 
 async def count_open(views: Views, wanted: OpenFilter) -> int:
@@ -476,7 +483,7 @@ async def count_open(views: Views, wanted: OpenFilter) -> int:
 
 def _open_option(row: Row) -> OpenOption:
     trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, day, *rest = row
-    contracts, multiplier, net = rest
+    contracts, multiplier, net, split_on = rest
     return OpenOption(
         UUID(trade_id),
         UUID(wheel_id),
@@ -489,11 +496,12 @@ def _open_option(row: Row) -> OpenOption:
         contracts,
         Decimal(multiplier),
         Decimal(net),
+        None if split_on is None else date.fromisoformat(split_on),
     )
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What some wheels come to; amounts in USD."""
+    """What some wheels come to; amounts in USD, `basis` what the shares held have cost."""
 
     wheels: int
     active: int
@@ -501,6 +509,7 @@ class Totals(msgspec.Struct, frozen=True):
     capital_allocated: Decimal
     collateral_in_use: Decimal
     cash: Decimal
+    basis: Decimal
 
 
 async def totals(views: Views, scope: sums.Scope) -> Totals:
@@ -509,7 +518,7 @@ async def totals(views: Views, scope: sums.Scope) -> Totals:
     found = await views.rows(
         "SELECT COUNT(*), COALESCE(SUM(is_active), 0), COALESCE(SUM(open_trades), 0), "  # noqa: S608
         "COALESCE(SUM(capital_allocated), 0), COALESCE(SUM(collateral_in_use), 0), "
-        "COALESCE(SUM(cash), 0) "
+        "COALESCE(SUM(cash), 0), COALESCE(SUM(basis), 0) "
         f"FROM wheels WHERE {' AND '.join(f'{column}=?' for column in where) or '1'}",
         list(where.values()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ def _upsert(table: str, columns: str) -> str:
 _WHEEL = _upsert(
     "wheels",
     "id,portfolio_id,symbol,state,profile,is_active,shares,cash,capital_allocated,"
-    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,body",
+    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,split_on,body",
 )
 _TRADE = _upsert(
     "trades",
@@ -48,7 +48,7 @@ _CYCLE = _upsert("cycles", "wheel_id,number,body")
 _OPEN = _upsert(
     "open_options",
     "trade_id,wheel_id,portfolio_id,symbol,state,direction,strike,expiration_date,contracts,"
-    "multiplier,premium,position",
+    "multiplier,premium,split_on,position",
 )
 _UPSERT = {book: book.upsert() for book in daily.BOOKS}
 _DELETE = {book: book.delete() for book in daily.BOOKS}
@@ -110,6 +110,7 @@ def _wheel(after: books.Books, position: int) -> Write:
         story.version,
         position,
         len(state.open_trades),
+        _day(state.split_on),
         answers.ENCODER.encode(answers.wheel(story)),
     )
 
@@ -117,6 +118,10 @@ def _wheel(after: books.Books, position: int) -> Write:
 def _hex(identity: UUID | None) -> str:
     assert identity is not None
     return identity.hex
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _trades(old: Story, story: Story) -> Iterator[Write]:
@@ -173,6 +178,7 @@ def _open_options(old: Story, story: Story, position: int) -> Iterator[Write]:
                 trade.open_contracts,
                 str(trade.multiplier),
                 str(trade.premium_left),
+                _day(state.split_on),
                 position,
             ),
         )

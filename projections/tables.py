@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS wheels (
   capital_allocated INTEGER NOT NULL, collateral_in_use INTEGER NOT NULL,
   basis INTEGER NOT NULL, tax_basis INTEGER NOT NULL,
   created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL,
-  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, body BLOB NOT NULL
+  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, split_on TEXT, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS wheels_by_symbol ON wheels (symbol, id);
 CREATE INDEX IF NOT EXISTS wheels_of_portfolio ON wheels (portfolio_id, symbol);
@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS open_options (
   trade_id TEXT PRIMARY KEY, wheel_id TEXT NOT NULL, portfolio_id TEXT NOT NULL,
   symbol TEXT NOT NULL, state TEXT NOT NULL, direction TEXT NOT NULL, strike TEXT NOT NULL,
   expiration_date TEXT NOT NULL, contracts INTEGER NOT NULL, multiplier TEXT NOT NULL,
-  premium TEXT NOT NULL, position INTEGER NOT NULL
+  premium TEXT NOT NULL, split_on TEXT, position INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
 CREATE INDEX IF NOT EXISTS open_options_by_expiration ON open_options (expiration_date, trade_id);

@@ -78,7 +78,9 @@ class Clerk:
             self._refusals.still(place)
             fetched = await self._fetched(question, entry, place)
             await self._bus.put_all(subjects.MARKET_BUCKET, {place: kept.packed(fetched)})
-            return fetched
+        if question.kind == "chain":
+            await self._collect(fetched.value)  # who holds on to a chain waits for nothing else
+        return fetched
 
     def _alone_with(self, place: str) -> asyncio.Lock:
         return self._under_way.setdefault(place, asyncio.Lock())
@@ -129,7 +131,6 @@ class Clerk:
     async def _chain(self, symbol: str, first: date, last: date) -> market.Chain:
         chain = await self._provider.chain(symbol, first, last)
         self._standing.answered(chain.state)
-        await self._collect(chain)
         return chain
 
     async def _reports(self, symbol: str, first: date, last: date) -> tuple[market.Earning, ...]:
@@ -184,7 +185,7 @@ class Refusals:
         """Raise the fault again while it is too soon to ask again."""
         until, fault = self._until.get(place, (-math.inf, None))
         if fault is not None and _now() < until:
-            raise type(fault)(fault.symbol, fault.why)
+            raise fault.with_traceback(None)
 
 
 def _now() -> float:

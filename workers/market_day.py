@@ -24,7 +24,7 @@ async def run(context: running.Context) -> None:
     config, clock = context.settings, context.clock
     provider = markets.open_market(config, clock)
     earnings = markets.open_earnings(config, clock, provider)
-    standing = Standing(config.market, clock, provider.login)
+    standing = Standing(config.market, clock, provider.login, needs_login=config.market == "schwab")
     clerk = Clerk(provider, earnings, context.bus, clock, standing)
     async with AsyncExitStack() as open_things:
         open_things.push_async_callback(markets.close, provider, earnings)

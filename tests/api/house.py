@@ -153,7 +153,9 @@ async def _joined(
     role: str, settings: Settings, watch: Watch, stop: asyncio.Event
 ) -> AsyncIterator[running.Context]:
     password = nats_server.password(settings.data_dir, role)
-    async with bus.connect(settings.bus_url, role, password, watch) as connected:
+    async with bus.connect(
+        settings.bus_url, role, password, watch, shelf=settings.market
+    ) as connected:
         yield running.Context(role, settings, watch, connected, stop, {})
 
 

@@ -36,6 +36,7 @@ class Exchange:
         self.slow.set()
         self._news = asyncio.Condition()
         self.state: market.PriceState = "live"
+        self.behind = timedelta(0)
         self._clock = clock
 
     async def until_asked(self, count: int) -> None:
@@ -112,5 +113,5 @@ class Exchange:
         return None
 
     def _quote(self, symbol: str) -> market.Quote:
-        now = self._clock.now()
-        return market.Quote(symbol, Decimal("100.00"), None, None, now, "test", self.state)
+        at = self._clock.now() - self.behind
+        return market.Quote(symbol, Decimal("100.00"), None, None, at, "test", self.state)
