@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from api.office import Office, When
-from api.prices import Prices
+from projections.prices import Prices
 from api.shapes.performance import Performance
 from domain import calendar, money, policies, refusals
 from projections import held, questions, sums

@@ -15,7 +15,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.envelope import Reply, page_of
 from api.office import Office, When
-from api.prices import Prices
+from projections.prices import Prices
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
 from domain import calendar, facts, freshness, mark, market, money, refusals, risk, rules

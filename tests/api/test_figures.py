@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import comparing, figures
-from api.prices import Prices
+from projections.prices import Prices
 from domain import mark, market, policies, refusals
 from projections import held, questions, sums
 
