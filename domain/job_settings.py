@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from domain import commands, refusals
 
+WIDEST_MARGIN: Final = 1_000
 _PLACE: Final = re.compile(r" - at `\$\.?(?P<field>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"unknown field `(?P<field>[^`]*)`")
 
@@ -46,8 +47,10 @@ class Expirations(JobSettings, frozen=True, kw_only=True):
     margin: Decimal = Decimal("0.01")
 
     def __post_init__(self) -> None:
-        if not (self.margin.is_finite() and 0 <= self.margin <= 1_000):
-            raise refusals.Invalid("settings.margin", self.margin, "must be from 0 to 1000")
+        if not (self.margin.is_finite() and 0 <= self.margin <= WIDEST_MARGIN):
+            raise refusals.Invalid(
+                "settings.margin", self.margin, f"must be from 0 to {WIDEST_MARGIN}"
+            )
 
 
 class Rollup(JobSettings, frozen=True, kw_only=True):

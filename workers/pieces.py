@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -36,6 +37,10 @@ _PASSING: Final = (
 """What may be over in a moment. Other refusals would be the same again."""
 
 
+class Amiss(Exception):
+    """A piece that was looked at and found wrong, in words for people."""
+
+
 class Result(msgspec.Struct, frozen=True):
     """How many pieces are done, how many of these only now, and which failed."""
 
@@ -44,14 +49,15 @@ class Result(msgspec.Struct, frozen=True):
     failed: tuple[chore.Missed, ...]
 
 
-def trying() -> AsyncRetrying:
-    """Tries what may fail for a moment; the last failure is raised as it is."""
-    return AsyncRetrying(
+async def tried(do: Callable[[], Awaitable[T]]) -> T:
+    """Do what may fail for a moment, a few times; the last failure is raised as it is."""
+    trying = AsyncRetrying(
         retry=retry_if_exception_type(_PASSING),
         stop=stop_after_attempt(TRIES),
         wait=wait_exponential(FIRST_PAUSE),
         reraise=True,
     )
+    return await trying(do)
 
 
 async def every(
@@ -63,7 +69,7 @@ async def every(
     async def one(piece: T) -> bool | chore.Missed:
         async with hands:
             try:
-                return await trying()(do, piece)
+                return await tried(partial(do, piece))
             except Exception as reason:  # noqa: BLE001  one failing piece never stops the others
                 return chore.Missed(name(piece), _why(name(piece), reason))
 
@@ -75,7 +81,7 @@ async def every(
 def _why(name: str, reason: Exception) -> str:
     if isinstance(reason, market.MarketFault):
         return reason.why
-    if isinstance(reason, (refusals.Refusal, *_PASSING)):
+    if isinstance(reason, (Amiss, refusals.Refusal, *_PASSING)):
         return str(reason)
     _logger.error("%s failed", name, exc_info=reason)
     return "an internal error; the scheduler's log has it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -23,10 +24,9 @@ async def run(context: running.Context, due: chore.Due) -> chore.Done:
         ThreadPoolExecutor(1, thread_name_prefix="checkpoint") as thread,
     ):
         verdicts = log.verify(full=asked.full)
-        verdict = found = await loop.run_in_executor(thread, next, verdicts)
-        while found is not None:
-            verdict = found
-            found = await loop.run_in_executor(thread, next, verdicts, None)
+        verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
+        while (further := await loop.run_in_executor(thread, _next, verdicts)) is not None:
+            verdict = further
         if verdict.broken is not None:
             place = verdict.broken.position
             raise chain.Torn(place, f"NOT WHOLE: first bad position {place}: {verdict.broken.why}")
@@ -36,3 +36,7 @@ async def run(context: running.Context, due: chore.Due) -> chore.Done:
         message=f"whole: {verdict.checked} facts behind {verdict.since}, "
         f"head at {verdict.head}, sha256 {verdict.head_hash}",
     )
+
+
+def _next(verdicts: Iterator[chain.Verdict]) -> chain.Verdict | None:
+    return next(verdicts, None)
