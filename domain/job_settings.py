@@ -48,9 +48,8 @@ class Expirations(JobSettings, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not (self.margin.is_finite() and 0 <= self.margin <= WIDEST_MARGIN):
-            raise refusals.Invalid(
-                "settings.margin", self.margin, f"must be from 0 to {WIDEST_MARGIN}"
-            )
+            why = f"must be from 0 to {WIDEST_MARGIN}"
+            raise refusals.Invalid("settings.margin", self.margin, why)
 
 
 class Rollup(JobSettings, frozen=True, kw_only=True):

@@ -86,10 +86,7 @@ async def expired(views: Views, session: date, portfolio_id: UUID | None) -> lis
     found = await views.rows(
         "SELECT DISTINCT wheel_id, symbol FROM open_options WHERE expiration_date<=?1 "
         "AND (?2 IS NULL OR portfolio_id=?2) ORDER BY symbol, wheel_id",
-        [
-            (calendar.next_session(session) - timedelta(days=1)).isoformat(),
-            portfolio_id and portfolio_id.hex,
-        ],
+        [last.isoformat(), portfolio_id and portfolio_id.hex],
     )
     return [Wheel(UUID(wheel_id), symbol) for wheel_id, symbol in found]
 
