@@ -130,7 +130,7 @@ async def test_on_a_half_day_the_close_is_at_one(held: Yard) -> None:
 
 
 async def test_settings_that_there_are_not_are_refused(held: Yard) -> None:
-    with pytest.raises(refusals.Invalid, match="settings.keep is no setting"):
+    with pytest.raises(refusals.Invalid, match=r"settings\.keep is no setting"):
         await snap(held, settings={"keep": 3})
 
 
