@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,8 +26,8 @@ async def lively(yard: Yard) -> Yard:
     return yard
 
 
-async def reckoned(yard: Yard, **due: object) -> chore.Done:
-    asked = yard.due("performance_rollup", **{"settings": {"days": 30}} | due)
+async def reckoned(yard: Yard, **due: Any) -> chore.Done:
+    asked = yard.due("performance_rollup", **{"settings": {"days": 30}, **due})
     return await performance_rollup.run(yard.context, asked)
 
 

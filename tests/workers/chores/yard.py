@@ -67,7 +67,8 @@ class Yard:
         await self.prices.answer(subjects.MARKET_ASK, answer)
 
     def due(self, job: str, at: datetime = HALF_PAST_FOUR, **more: Any) -> chore.Due:
-        return chore.Due(**{"job": job, "run_id": uuid4(), "at": at, "trigger": "schedule"} | more)
+        said: dict[str, Any] = {"run_id": uuid4(), "trigger": "schedule"} | more
+        return chore.Due(job=job, at=at, **said)
 
     def recorded(self, name: str) -> list[facts.Recorded]:
         """What the ledger has of a name."""
