@@ -53,9 +53,8 @@ def main(arguments: list[str]) -> int:
     except (chain.Torn, ledger_file.Unfit, refusals.Refusal, OSError, sqlite3.Error) as error:
         console.print(f"nothing was restored: {error}", markup=False)
         return 1
-    console.print(
-        f"restored {found.checked} facts, head at {found.head}, sha256 {found.head_hash}",
-        markup=False,
+    Console(highlight=False, soft_wrap=True).print(
+        f"restored, whole: {found.checked} facts, head at {found.head}, sha256 {found.head_hash}"
     )
     return 0
 

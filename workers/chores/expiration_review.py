@@ -65,9 +65,12 @@ async def run(context: running.Context, due: chore.Due) -> chore.Done:
         await live.close()
     with closing(await asyncio.to_thread(event_store.open_store, context.settings)) as log:
         reviewer = Reviewer(context, log, asked)
-        options = [option for wheel in wheels for option in await reviewer.expired(wheel, session)]
-        found = await pieces.every(options, reviewer.review, lambda each: each.name)
-    return chore.Done(done=found.done, failed=found.failed, message=_message(reviewer.told))
+        looked = await pieces.every(
+            wheels, partial(reviewer.look, session), lambda each: each.symbol
+        )
+        found = await pieces.every(reviewer.expired, reviewer.review, lambda each: each.name)
+    failed = looked.failed + found.failed
+    return chore.Done(done=found.done, failed=failed, message=_message(reviewer.told))
 
 
 def _message(told: list[str]) -> str:
@@ -76,7 +79,10 @@ def _message(told: list[str]) -> str:
 
 
 class Reviewer:
-    """Tells, and where it may records, how options ended; `told` has it in words."""
+    """Looks for what is `expired`, and tells how it ended, or records it where it may.
+
+    `told` has that in words.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class Reviewer:
         log: event_store.EventStore,
         asked: job_settings.Expirations,
     ) -> None:
+        self.expired: list[Expired] = []
         self.told: list[str] = []
         self._log = log
         self._asked = asked
@@ -93,16 +100,15 @@ class Reviewer:
         self._nudge = partial(context.bus.nudge, subjects.LEDGER_APPENDED)
         self._run = uuid4()
 
-    async def expired(self, wheel: held.Wheel, session: date) -> list[Expired]:
-        """A wheel's options that are open and had expired, as they stood when they did."""
+    async def look(self, session: date, wheel: held.Wheel) -> bool:
+        """Note a wheel's options that are open and had expired, as they stood when they did."""
         told = await self._story(wheel.id)
-        found = []
         for trade_id in told.wheel.open_trades:
             last = calendar.last_session(told.wheel.trades[trade_id].expiration_date)
             then = told.wheel_at(calendar.close_at(last)).trades.get(trade_id)
             if last <= session and then is not None and then.open_contracts:
-                found.append(Expired(wheel, then, last))
-        return found
+                self.expired.append(Expired(wheel, then, last))
+        return False
 
     async def review(self, option: Expired) -> bool:
         """Propose how it ended, or record it. Raises a Refusal or a MarketFault."""

@@ -1,5 +1,7 @@
 """What has expired is proposed by what the session closed at, and recorded only where it may be."""
 
+import sqlite3
+from contextlib import closing as closed
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -139,6 +141,23 @@ async def test_without_a_close_of_that_session_nothing_is_guessed(evening: Eveni
         "1 NONE 100 put 2026-02-20": "nobody says what it closed at on 2026-02-20"
     }
     assert (done.done, evening.ended) == (1, ["OptionExpired 02-20 21:00"])
+
+
+async def test_a_wheel_that_cannot_be_read_is_told_and_stops_no_other(evening: Evening) -> None:
+    for symbol in ("BAD", "XYZ"):
+        evening.desk(symbol).put("100", "1.50")
+        evening.closes(symbol, "110")
+    evening.yard.project()
+    with closed(sqlite3.connect(evening.yard.settings.event_store_path)) as connection:
+        connection.execute(
+            "UPDATE stored_events SET topic='OptionBorrowed' WHERE originator_id=?",
+            (evening.desks["BAD"].wheel_id.hex,),
+        )
+        connection.commit()
+    due = evening.yard.due("expiration_review", at=AFTER, settings=AUTO)
+    done = await soon(expiration_review.run(evening.yard.context, due))
+    assert list(failed(done)) == ["BAD"]
+    assert evening.yard.recorded("OptionExpired") != []
 
 
 async def test_an_adjusted_contract_is_left_to_a_person(evening: Evening) -> None:

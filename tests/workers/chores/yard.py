@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from adapters import bus, clock
+from adapters import beside, bus, clock
 from adapters.event_store import EventStore
 from adapters.settings import Settings
 from domain import calendar, facts, market, subjects
@@ -72,7 +72,7 @@ class Yard:
 
     def recorded(self, name: str) -> list[facts.Recorded]:
         """What the ledger has of a name."""
-        return [each for each in self.log.after(0, 100_000) if each.name == name]
+        return self.log.part(beside.Part(limit=100_000, name=name))
 
 
 def failed(done: chore.Done) -> dict[str, str]:
