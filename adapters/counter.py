@@ -11,6 +11,7 @@ question at a time about the same thing, however many processes there are.
 import asyncio
 from contextlib import suppress
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -52,6 +53,16 @@ class Counter:
             "history", symbol, self._today - YEAR, self._today
         )
         return answer
+
+    async def close(self, symbol: str, session: date) -> Decimal:
+        """What a share closed at, in USD, as its provider says of a finished session.
+
+        Raises market.NoData where it says nothing of that one, and as `chain` does.
+        """
+        for bar in await self.history(symbol):
+            if bar.day == session:
+                return bar.close
+        raise market.NoData(symbol, f"nobody says what it closed at on {session}")
 
     async def dividends(self, symbol: str, last: date) -> tuple[market.Dividend, ...]:
         """The dividends from today up to a date, in order. Raises as `chain` does."""

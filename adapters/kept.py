@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from domain import freshness, market, subjects
+from domain import calendar, freshness, market, subjects
 
 T = TypeVar("T")
 
@@ -50,7 +50,9 @@ class Kept(msgspec.Struct, Generic[T], frozen=True):
         return self.first <= first and last <= self.last
 
     def is_fresh(self, kind: subjects.MarketKind, now: datetime) -> bool:
-        """Whether asking again would be too soon."""
+        """Whether asking again would be too soon; a history lacks a session that ended since."""
+        if kind == "history" and calendar.last_close(self.fetched_at) < calendar.last_close(now):
+            return False
         age = abs(now - self.fetched_at)
         return age < FRESH[kind] and (age < AGAIN or not self._is_outlived(now))
 

@@ -12,11 +12,11 @@ from uuid import UUID
 import msgspec
 
 from api.office import Office, When
-from api.prices import Prices
 from api.shapes.performance import Performance
 from domain import calendar, money, policies, refusals
 from projections import held, questions, sums
 from projections import views as past
+from projections.prices import Prices
 
 _PERIODS = {"30d": 30, "90d": 90, "365d": 365}
 _ANNUALIZED_FROM = 30

@@ -15,11 +15,11 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.envelope import Reply, page_of
 from api.office import Office, When
-from api.prices import Prices
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
 from domain import calendar, facts, freshness, mark, market, money, refusals, risk, rules
 from projections import answers, questions, views
+from projections.prices import Prices
 from projections.snapshots import Moneyness
 
 _RANK = {"HIGH": 0, "MEDIUM": 1, "LOW": 2, None: 3}

@@ -260,12 +260,31 @@ class MarketQuestion(msgspec.Struct, frozen=True):
     patient: bool = False
 
 
+class RoundQuestion(msgspec.Struct, frozen=True):
+    """Please fetch the quotes of these symbols now, publish them, and then answer."""
+
+    symbols: tuple[str, ...]
+    kind: Literal["quotes"] = "quotes"
+
+
+class Unquoted(msgspec.Struct, frozen=True):
+    """A symbol of which no quote came: the name of the fault, and why."""
+
+    symbol: str
+    fault: str
+    why: str
+
+
 class MarketAnswer(msgspec.Struct, frozen=True):
-    """It is there; or why not: the name of the fault, in words, and when to ask again."""
+    """It is there; or why not: the name of the fault, in words, and when to ask again.
+
+    Of a round, `unquoted` has those symbols whose quotes did not come.
+    """
 
     fault: str | None = None
     why: str = ""
     retry_after: float | None = None
+    unquoted: tuple[Unquoted, ...] = ()
 
 
 class OpportunityNotice(msgspec.Struct, frozen=True, kw_only=True):

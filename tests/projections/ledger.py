@@ -67,9 +67,10 @@ def come_upon(log: ports.Log, command: opportunity.Command = FIND, now: datetime
     return stream
 
 
-def lively(log: ports.Log) -> Desk:
+def lively(log: ports.Log, *, found: bool = True) -> Desk:
     """A portfolio, two wheels and an alert, with all that makes views hard to keep."""
-    found_portfolio(log)
+    if found:
+        found_portfolio(log)
     desk = Desk("60000", log=log)
     puts = desk.put("100", "1.50", 3, fees=usd("1.95"))
     raise_alert(log, desk, puts)
