@@ -132,7 +132,10 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A job as it is set up, and was; nothing was said of it yet where there is no span."""
+    """A job as it is set up, and was; nothing was said of it yet where there is no span.
+
+    `at_first` is how it is set up then, where not as the catalogue has it.
+    """
 
     job: str
     portfolio_id: UUID | None = None
@@ -140,6 +143,7 @@ class Job(msgspec.Struct, frozen=True):
     recorded_at: datetime | None = None
     source: str | None = None
     spans: tuple[Span, ...] = ()
+    at_first: facts.JobConfigured | None = None
 
     @property
     def id(self) -> UUID:
@@ -148,8 +152,11 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def setup(self) -> facts.JobConfigured:
-        """How it is set up now; as the catalogue has it where nothing was said."""
-        return self.spans[-1].setup if self.spans else standard(self.job, self.portfolio_id)
+        """How it is set up now."""
+        if self.spans:
+            return self.spans[-1].setup
+        first = self.at_first or standard(self.job)
+        return replace(first, portfolio_id=self.portfolio_id)
 
 
 def known(job: str) -> Kind:
@@ -159,12 +166,11 @@ def known(job: str) -> Kind:
     return JOBS[job]
 
 
-def standard(job: str, portfolio_id: UUID | None = None) -> facts.JobConfigured:
+def standard(job: str) -> facts.JobConfigured:
     """How a job is set up as long as nobody says otherwise."""
     kind = JOBS[job]
     return facts.JobConfigured(
         job=job,
-        portfolio_id=portfolio_id,
         enabled=True,
         schedule=kind.schedule,
         market_hours=kind.market_hours,

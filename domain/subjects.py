@@ -156,6 +156,7 @@ CHANNELS: Final[dict[str, Channel]] = {
     "market.quote": Channel("market.quote.{symbol}", "MARKET"),
     "market.chain": Channel("market.chain.{symbol}", "MARKET"),
     "market.ask": Channel(MARKET_ASK, None),
+    "jobs.ask": Channel(JOBS_ASK, None),
     "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
     "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
     "opportunity": Channel("opportunity.{symbol}", "RISK"),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from adapters.event_store import EventStore
-from domain import facts, subjects
+from msgspec.structs import replace
+
+from domain import facts, ports, refusals, subjects
 from domain import job as jobs
 from projections.jobs import Standing
 from tests.workers.exchange import Turned
 from workers import chore
 from workers.agenda import Agenda
-from workers.job_log import JobLog
+from workers.job_log import Feed, JobLog
 
 NEW_YEAR = datetime(2026, 1, 1, 5, 0, tzinfo=UTC) - timedelta(microseconds=1)
 """The last moment of 2025 in New York."""
@@ -22,10 +25,47 @@ END = datetime(2027, 1, 1, 5, 0, tzinfo=UTC) - timedelta(microseconds=1)
 Do = Callable[[chore.Due], chore.Done]
 
 
+class Memory:
+    """A log without a disk, in which a place that is taken is taken."""
+
+    def __init__(self) -> None:
+        self.facts: list[facts.Recorded] = []
+        self.streams: dict[UUID, list[facts.Recorded]] = {}
+
+    def after(self, position: int, limit: int) -> list[facts.Recorded]:
+        return self.facts[position : position + limit]
+
+    def stream(self, stream_id: UUID) -> list[facts.Recorded]:
+        return list(self.streams.get(stream_id, ()))
+
+    def append_each(
+        self, appends: Sequence[ports.Append]
+    ) -> list[Sequence[int] | refusals.Refusal]:
+        return [self._append(each) for append in appends for each in append.recorded]
+
+    def _append(self, recorded: facts.Recorded) -> Sequence[int] | refusals.Refusal:
+        stream = self.streams.setdefault(recorded.stream_id, [])
+        if recorded.version != len(stream) + 1:
+            return refusals.Stale("something else was recorded first")
+        placed = replace(recorded, position=len(self.facts) + 1)
+        stream.append(placed)
+        self.facts.append(placed)
+        return [placed.position]
+
+
+class AtOnce(Executor):
+    """Does what it is given where it is given: no thread is waited for."""
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **said: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(do(*args, **said))
+        return done
+
+
 class Office:
     """One scheduler at a time, a log, and a clock that stands until it is turned."""
 
-    def __init__(self, log: EventStore, at: datetime = NEW_YEAR) -> None:
+    def __init__(self, log: Feed, at: datetime = NEW_YEAR) -> None:
         self.log = log
         self.clock = Turned(at)
         self.asked: list[chore.Due] = []
@@ -35,7 +75,7 @@ class Office:
         self.agenda = self._agenda()
 
     def _agenda(self) -> Agenda:
-        self.book = JobLog(self.log, self._nudge, self.clock)
+        self.book = JobLog(self.log, self._nudge, self.clock, AtOnce())
         return Agenda(self.book, self._work, self._tell, self.clock, self._sleep)
 
     async def _nudge(self, _: int) -> None: ...
@@ -76,7 +116,7 @@ class Office:
         return runs(self.log)
 
 
-def runs(log: EventStore) -> list[facts.JobRan]:
+def runs(log: Feed) -> list[facts.JobRan]:
     """All that is recorded of runs."""
     every = (each.fact for each in log.after(0, 1_000_000))
     return [each for each in every if isinstance(each, facts.JobRan)]
