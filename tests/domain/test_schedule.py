@@ -1,6 +1,7 @@
 """When a job is due, through the year and both changes of the clock."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_what_is_due_every_hour_is_due_in_both_and_in_none_that_is_skipped() -> 
     assert len(due(FORWARD, cron="*/30 * * * *")) == 46
     twice = due(BACK, cron="*/30 * * * *")
     assert len(twice) == 50
-    assert all(b - a == timedelta(minutes=30) for a, b in zip(twice, twice[1:], strict=False))
+    assert all(b - a == timedelta(minutes=30) for a, b in pairwise(twice))
 
 
 @pytest.mark.parametrize(("day", "count"), [(FORWARD, 23 * 12), (BACK, 25 * 12)])
@@ -180,7 +181,7 @@ def test_a_span_cut_into_pieces_has_the_same_due_times(
     places = [start, *sorted(start + timedelta(seconds=each) for each in cuts), end]
     pieces = [
         at
-        for first, last in zip(places, places[1:], strict=False)
+        for first, last in pairwise(places)
         for at in schedule.due(said, "any", first, min(last, end))
     ]
     assert pieces == list(schedule.due(said, "any", start, end))
