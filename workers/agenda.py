@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -221,7 +221,7 @@ class Agenda:
             raise
         line.busy = (errand.started_at, ran.finished_at)
         line.errand = None
-        await self._record(line, [ran], request_id)
+        await _whole(self._record(line, [ran], request_id))
 
     def _missed(self, line: Line, at: datetime, now: datetime) -> facts.JobRan:
         due = _due(line.job, at, "schedule")
@@ -294,6 +294,16 @@ class Agenda:
         """The job's line; one that is set up for all portfolios can be run for one."""
         id_ = facts.job_stream(order.job, order.portfolio_id)
         return self.lines.setdefault(id_, Line(jobs.Job(order.job, order.portfolio_id)))
+
+
+async def _whole(course: Coroutine[Any, Any, None]) -> None:
+    """Wait for its end, even when we are cancelled meanwhile: what was done shall be recorded."""
+    task = asyncio.ensure_future(course)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _is_later(at: datetime | None, than: datetime | None) -> bool:
