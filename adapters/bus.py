@@ -308,6 +308,23 @@ class Bus:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await kept_under(link, bucket, self._shelf + key)
 
+    async def entry(self, bucket: str, key: str) -> tuple[bytes, int] | None:
+        """What is kept under a key, with its revision. Raises BusDown."""
+        link = self._live()
+        with border():
+            found = await newest(link, f"KV_{bucket}", place(bucket) + key)
+        return None if found is None else (found.data or b"", found.seq or 0)
+
+    async def put_behind(self, bucket: str, key: str, body: bytes, revision: int) -> int:
+        """Keep it if what is there has this revision (0: if nothing is); the new revision.
+
+        Raises OutOfOrder when somebody else was first, BusDown when nobody knows.
+        """
+        link, headers = self._live(), {EXPECTED_LAST_AMONG: str(revision)}
+        with border():
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await (await link.send(place(bucket) + key, body, headers))
+
     # --- the connection
 
     def _live(self) -> Link:

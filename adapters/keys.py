@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 INSTANCE: Final = ("instance",)
-WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner")
+WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner", "scheduler")
 
 
 class Key(msgspec.Struct, frozen=True):

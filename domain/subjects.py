@@ -4,7 +4,7 @@
     views.advanced                                        nudge: the projector's position
     ledger.event.<kind>.<stream id>.<Name>                LEDGER   every fact, once, in order
     market.quote.<SYMBOL>, market.chain.<SYMBOL>          MARKET   prices as they come in
-    market.ask, scan.ask                                  a question, answered to who asks
+    market.ask, scan.ask, jobs.ask                        a question, answered to who asks
     risk.position.<portfolio>.<wheel>                     RISK     a position's risk changed
     risk.alert.<severity>.<SYMBOL>.<rule>                 RISK     raised, cleared, seen, muted
     opportunity.<SYMBOL>                                  RISK     what a scan found
@@ -39,6 +39,7 @@ EVERY_HEARTBEAT: Final = "ops.heartbeat.>"
 
 MARKET_ASK: Final = "market.ask"
 SCAN_ASK: Final = "scan.ask"
+JOBS_ASK: Final = "jobs.ask"
 
 QUOTES_BUCKET: Final = "quotes"
 MARKET_BUCKET: Final = "market"
@@ -55,7 +56,8 @@ OPPORTUNITY_SCANNING: Final = "opportunity_scanning"
 OpportunityStatus = Literal["found", "read"]
 ScanStatus = Literal["running", "succeeded", "failed"]
 AlertStatus = Literal["raised", "cleared", "acknowledged", "muted"]
-Outcome = Literal["started", "progress", "succeeded", "failed"]
+Outcome = Literal["started", "progress", "succeeded", "failed", "missed"]
+RunStatus = Literal["running"] | facts.RunOutcome
 WorkerState = Literal["starting", "running", "waiting", "stopping"]
 
 AnyFact = (
@@ -67,6 +69,7 @@ AnyFact = (
     | facts.SettingsFact
     | facts.WatchlistFact
     | facts.OpportunityFact
+    | facts.JobFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -154,6 +157,7 @@ CHANNELS: Final[dict[str, Channel]] = {
     "market.chain": Channel("market.chain.{symbol}", "MARKET"),
     "market.ask": Channel(MARKET_ASK, None),
     "scan.ask": Channel(SCAN_ASK, None),
+    "jobs.ask": Channel(JOBS_ASK, None),
     "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
     "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
     "opportunity": Channel("opportunity.{symbol}", "RISK"),
@@ -320,7 +324,10 @@ def opportunity_notice(recorded: facts.Recorded, fact: facts.OpportunityFact) ->
 
 
 class JobNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """How one run of a job stands at `at`: of `total` pieces `done`, `failed` of these in vain."""
+    """How one run of a job stands at `at`: of `total` pieces `done`, `failed` of these in vain.
+
+    The scheduler also tells for which instant the run was due, and what made it run.
+    """
 
     job: str
     run_id: UUID
@@ -332,6 +339,9 @@ class JobNotice(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     found: int
     message: str | None = None
+    portfolio_id: UUID | None = None
+    due_at: datetime | None = None
+    trigger: facts.Trigger | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -393,4 +403,78 @@ class ScanReply(msgspec.Struct, frozen=True):
     """
 
     scan: Scan | None
+    conflict: str | None = None
+
+
+# --- questions and answers about jobs --------------------------------------------------------
+
+
+class JobRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a job as it stands; one that was missed or skipped never started.
+
+    `failed` counts the pieces of work that were in vain, `items` has the first of them, and
+    `duration_seconds` is in market time.
+    """
+
+    run_id: UUID
+    job: str
+    portfolio_id: UUID | None
+    due_at: datetime
+    trigger: facts.Trigger
+    outcome: RunStatus
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_seconds: float | None
+    attempts: int
+    done: int
+    failed: int
+    items: tuple[facts.FailedItem, ...]
+    error: str | None
+    message: str | None
+
+
+def job_run(ran: facts.JobRan) -> JobRun:
+    """How a run ended."""
+    took = None if ran.started_at is None else ran.finished_at - ran.started_at
+    return JobRun(
+        run_id=ran.run_id,
+        job=ran.job,
+        portfolio_id=ran.portfolio_id,
+        due_at=ran.due_at,
+        trigger=ran.trigger,
+        outcome=ran.outcome,
+        started_at=ran.started_at,
+        finished_at=ran.finished_at,
+        duration_seconds=None if took is None else took.total_seconds(),
+        attempts=ran.attempts,
+        done=ran.done,
+        failed=ran.failed,
+        items=ran.items,
+        error=ran.error,
+        message=ran.message,
+    )
+
+
+class JobOrder(msgspec.Struct, frozen=True):
+    """Run this job now, for all portfolios or for one; the same id asks for the same run."""
+
+    id: UUID
+    job: str
+    portfolio_id: UUID | None = None
+    request_id: str | None = None
+
+
+class JobQuestion(msgspec.Struct, frozen=True):
+    """Run a job, and say how the run stands; without an order, what runs now."""
+
+    order: JobOrder | None = None
+
+
+class JobReply(msgspec.Struct, frozen=True):
+    """The run that was asked for or, where `conflict` says why it was not begun, another one.
+
+    Without an order, all that run.
+    """
+
+    runs: tuple[JobRun, ...]
     conflict: str | None = None

@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 
 from domain import alert as alerts
-from domain import calendar, facts, lots, money
+from domain import calendar, facts, lots, money, subjects
+from domain import job as jobs
 from domain import opportunity as opportunities
 from domain import portfolio as portfolios
 from domain import trade as trades
@@ -478,5 +479,48 @@ def opportunity(stream_id: UUID, state: opportunities.Opportunity) -> Opportunit
     )
 
 
-VIEWED = (Portfolio, Wheel, Trade, Lot, Cycle, Alert, Watched, Opportunity)
+class JobSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job is set up, for all portfolios or for one, since when, and who said so.
+
+    `configured_at` and `source` are null as long as nobody has said anything.
+    """
+
+    id: UUID
+    job: str
+    portfolio_id: UUID | None
+    enabled: bool
+    schedule: facts.Schedule
+    market_hours: facts.MarketHours
+    timeout_seconds: int
+    retries: int
+    backoff_seconds: int
+    settings: dict[str, facts.Scalar]
+    configured_at: datetime | None
+    source: str | None
+    version: int
+
+
+def job_setup(state: jobs.Job) -> JobSetup:
+    """How a job is set up now."""
+    return JobSetup(
+        id=state.id,
+        **msgspec.structs.asdict(state.setup),
+        configured_at=state.recorded_at,
+        source=state.source,
+        version=state.version,
+    )
+
+
+VIEWED = (
+    Portfolio,
+    Wheel,
+    Trade,
+    Lot,
+    Cycle,
+    Alert,
+    Watched,
+    Opportunity,
+    JobSetup,
+    subjects.JobRun,
+)
 """The answers that are kept in the views."""

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from domain import alert as alerts
-from domain import calendar, facts, money
+from domain import calendar, facts, money, subjects
+from domain import job as jobs
 from domain import opportunity as opportunities
 from domain import portfolio as portfolios
 from domain import trade as trades
@@ -65,6 +66,11 @@ _OPPORTUNITY = _upsert(
     "opportunities",
     "id,day,symbol,direction,profile,strike,expiration_date,dte,net_premium,probability_itm,"
     "annualized_yield_pct,score,rank,found_at,is_read,updated_at,version,body",
+)
+_JOB = _upsert("jobs", "id,job,portfolio_id,updated_at,version,body")
+_RUN = _upsert(
+    "job_runs",
+    "id,entry,job,portfolio_id,trigger,outcome,due_at,started_at,finished_at,recorded_at,body",
 )
 _MARK = _upsert("marks", "wheel_id,at,version,day,portfolio_id,symbol,price,recorded_at,body")
 
@@ -305,6 +311,38 @@ def of_opportunity(stream_id: UUID, state: opportunities.Opportunity) -> Iterato
     )
 
 
+def of_job(stream: Sequence[facts.Recorded]) -> Iterator[Write]:
+    """The row of how a job is set up, or of what became of one of its runs."""
+    last = stream[-1]
+    if isinstance(last.fact, facts.JobRan):
+        yield from _run(last, last.fact)
+    elif isinstance(last.fact, facts.JobConfigured):
+        state = jobs.fold(jobs.Job(last.fact.job, last.fact.portfolio_id), stream)
+        portfolio = state.portfolio_id and state.portfolio_id.hex
+        body = answers.ENCODER.encode(answers.job_setup(state))
+        updated = text(last.recorded_at)
+        yield _JOB, (last.stream_id.hex, state.job, portfolio, updated, state.version, body)
+
+
+def _run(recorded: facts.Recorded, ran: facts.JobRan) -> Iterator[Write]:
+    yield (
+        _RUN,
+        (
+            recorded.stream_id.hex,
+            facts.job_stream(ran.job, ran.portfolio_id).hex,
+            ran.job,
+            ran.portfolio_id and ran.portfolio_id.hex,
+            ran.trigger,
+            ran.outcome,
+            text(ran.due_at),
+            ran.started_at and text(ran.started_at),
+            text(ran.finished_at),
+            text(recorded.recorded_at),
+            answers.ENCODER.encode(subjects.job_run(ran)),
+        ),
+    )
+
+
 def of_mark(recorded: facts.Recorded) -> Iterator[Write]:
     """A mark's row: each stands by itself, whatever comes after it."""
     shown = snapshots.snapshot(recorded)
@@ -334,6 +372,8 @@ def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> It
         yield from of_watchlist(watchlists.fold(stream))
     elif kind == "opportunity":
         yield from of_opportunity(stream_id, opportunities.fold(stream))
+    elif kind == "job":
+        yield from of_job(stream)
     elif kind == "valuation":
         for each in stream:
             yield from of_mark(each)

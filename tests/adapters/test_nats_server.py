@@ -192,7 +192,9 @@ def test_a_role_publishes_no_others_subjects(call: Call, role: str) -> None:
     assert not any(line.may_publish(subject) for subject in others)
 
 
-@pytest.mark.parametrize(("asks", "answers"), [("api", "prices"), ("scanner", "prices")])
+@pytest.mark.parametrize(
+    ("asks", "answers"), [("api", "prices"), ("scanner", "prices"), ("api", "scheduler")]
+)
 async def test_who_is_asked_may_answer(server: Settings, asks: str, answers: str) -> None:
     async with AsyncExitStack() as visitors:
         asking, answering = [await _plain(server, role, visitors) for role in (asks, answers)]
