@@ -264,7 +264,7 @@ class _Operation:
 
     def _failures(self) -> Words:
         statuses = {"400", "500", "503"}
-        if not self._is_open:
+        if not self._is_open or self._handler.opt.get("signed"):
             statuses.add("401")
         if not self._handler.opt.get("unlimited"):
             statuses.add("429")
@@ -272,7 +272,7 @@ class _Operation:
             statuses.add("404")
         if self._is_command or self._handler.opt.get("market"):
             statuses.add("409")
-        if self._handler.opt.get("market"):
+        if self._handler.opt.get("market") or self._handler.opt.get("outside"):
             statuses.add("502")
         return {
             status: {"$ref": f"#/components/responses/{glossary.ERRORS[status].name}"}

@@ -11,6 +11,7 @@ from typing import Literal
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
+from msgspec.structs import replace
 
 from api.envelope import Reply
 from api.glance import OVERDUE, Glance
@@ -18,9 +19,9 @@ from api.office import Office
 from api.shapes.envelope import Answer
 from api.shapes.system import Health, Info, Part
 from domain import refusals
-from projections import questions
+from projections import deliveries, questions
 
-WORKERS = ("projector", "relay", "prices", "risk", "scanner")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "notifier")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4
@@ -37,10 +38,11 @@ class Pulse:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._store = Glance(self._look_at_store)
         self._views = Glance(self._look_at_views)
+        self._channels = Glance(self._look_at_channels)
 
     async def parts(self) -> dict[str, Part]:
         """The health of each part, by its name."""
-        store, views = await asyncio.gather(self._store(), self._views())
+        store, views, failing = await asyncio.gather(self._store(), self._views(), self._channels())
         head = 0 if store is None else store.position or 0
         return {
             "event_store": store or _SILENT,
@@ -48,7 +50,16 @@ class Pulse:
             "bus": _bus(self._office),
             "market": _market(self._office),
             **{name: worker(self._office, name, head) for name in WORKERS},
+            "notifier": _notifier(worker(self._office, "notifier", head), failing),
         }
+
+    async def _look_at_channels(self) -> str | None:
+        """Why people may not be reached, if they may not."""
+        try:
+            failing = await deliveries.failing(self._office.live)
+        except refusals.Unavailable:  # the views have their own part
+            return None
+        return "; ".join(map(_said, failing)) or None
 
     async def _look_at_store(self) -> Part:
         running = asyncio.get_running_loop()
@@ -66,6 +77,18 @@ class Pulse:
         except refusals.Unavailable as error:
             return error
         return await self._office.live.refresh()
+
+
+def _said(failing: deliveries.Failing) -> str:
+    since = f"{failing.since:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{failing.channel} fails since {since}: {failing.error}; {failing.waiting} waiting"
+
+
+def _notifier(part: Part, failing: str | None) -> Part:
+    """The notifier's health: that of its process, or else of the channels."""
+    if part.status == "degraded" or failing is None:
+        return part
+    return replace(part, status="degraded", reason=failing)
 
 
 class SystemController(Controller):

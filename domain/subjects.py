@@ -67,6 +67,7 @@ AnyFact = (
     | facts.SettingsFact
     | facts.WatchlistFact
     | facts.OpportunityFact
+    | facts.NotificationFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")

@@ -50,12 +50,20 @@ async def _scanner(context: running.Context) -> None:
     await scanner.run(context, finding.found_in(context))
 
 
+async def _notifier(context: running.Context) -> None:
+    from adapters import courier
+    from workers import notifier
+
+    await notifier.run(context, courier.Apprise())
+
+
 WORKERS: Final[Mapping[str, running.Run]] = {
     "projector": _projector,
     "relay": _relay,
     "prices": _prices,
     "risk": _risk,
     "scanner": _scanner,
+    "notifier": _notifier,
 }
 
 
