@@ -52,6 +52,7 @@ _NAMELESS = (
     "get_portfolios_default",
     "put_portfolios_default",
     "get_watchlist_scan",
+    "post_notifications_test",
     "get_performance_win_loss",
     "get_performance_timeline",
     "get_performance_compare",
@@ -179,7 +180,7 @@ class _Operation:
         if self._handler.parsed_data_field is not None:
             told["requestBody"] = self._body(known)
         if self._is_open:
-            told["security"] = []
+            told["security"] = [{}] if self._handler.opt.get("signed") else []
         return told
 
     def _parameter(self, framework: Words) -> Words:

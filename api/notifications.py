@@ -55,7 +55,7 @@ class NotificationController(Controller):
         order = channels.Order(channels.named(data.name), _setup(data), address, is_new=True)
         return await _carried_out(office, order, asked)
 
-    @get("/channels/{name:str}", operation_id="get_notifications_channel")
+    @get("/channels/{name:str}")
     async def channel(
         self,
         office: NamedDependency[Office],
@@ -68,7 +68,7 @@ class NotificationController(Controller):
         shown = questions.decoded(body, answers.Channel)
         return Reply(Answer(shown, office.clock.now()), headers={"ETag": f'"{shown.version}"'})
 
-    @put("/channels/{name:str}", operation_id="put_notifications_channel")
+    @put("/channels/{name:str}")
     async def change(
         self,
         office: NamedDependency[Office],
@@ -80,7 +80,7 @@ class NotificationController(Controller):
         address = None if data.url is None else await _address(office, data.url, asked)
         return await _carried_out(office, channels.Order(name, _setup(data), address), asked)
 
-    @delete("/channels/{name:str}", status_code=200, operation_id="delete_notifications_channel")
+    @delete("/channels/{name:str}", status_code=200)
     async def remove(
         self,
         office: NamedDependency[Office],

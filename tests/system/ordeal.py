@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -137,7 +138,7 @@ def outcome(receiver: receivers.Receiver, wheels: int) -> Outcome:
     counted = Counter(each.id for each in receiver.took)
     first = list({each.id: number_of(each) for each in receiver.took}.values())
     of_wheel = [[n for n in first if n % wheels == wheel] for wheel in range(wheels)]
-    swapped = sum(b < a for each in of_wheel for a, b in zip(each, each[1:], strict=False))
+    swapped = sum(b < a for each in of_wheel for a, b in pairwise(each))
     repeats = counted.total() - len(counted)
     return Outcome(len(set(first)), repeats, swapped, receiver.attempts)
 
