@@ -85,10 +85,11 @@ def _said(failing: deliveries.Failing) -> str:
 
 
 def _notifier(part: Part, failing: str | None) -> Part:
-    """The notifier's health: that of its process, or else of the channels."""
-    if part.status == "degraded" or failing is None:
+    """The notifier's health: that of its process, and of the channels."""
+    if failing is None:
         return part
-    return replace(part, status="degraded", reason=failing)
+    reason = failing if part.reason is None else f"{part.reason}; {failing}"
+    return replace(part, status="degraded", reason=reason)
 
 
 class SystemController(Controller):

@@ -230,6 +230,10 @@ class Post:
     async def rest(self) -> None:
         """Send nothing more, and wait until what is out has come back."""
         self._resting = True
+        await self.idle()
+
+    async def idle(self) -> None:
+        """Wait until nothing is out."""
         while self._out:
             await asyncio.wait(self._out)
 
