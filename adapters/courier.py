@@ -28,6 +28,8 @@ NOT_HERE: Final = frozenset(
     {"dbus", "qt", "kde", "glib", "gio", "gnome", "macosx", "windows", "syslog"}
 )
 """Kinds of URL that reach nobody but who sits at this machine."""
+TALKATIVE: Final = ("apprise", "urllib3")
+"""Loggers whose words may hold parts of a URL."""
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
 
 
@@ -76,12 +78,10 @@ class Apprise:
 
 def _plugin(url: str) -> apprise.NotifyBase | None:
     """A new one for each message: Apprise makes one that was used before wait for seconds."""
+    for name in TALKATIVE:
+        logging.getLogger(name).propagate = False
     import apprise
 
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
     return apprise.Apprise.instantiate(url, suppress_exceptions=True)
 
 
