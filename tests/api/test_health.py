@@ -80,7 +80,7 @@ class Parts:
             raise self.trouble
         return self._head
 
-    async def rows(self, _: str) -> list[Any]:
+    async def rows(self, _: str, __: object = ()) -> list[Any]:
         if self.trouble is not None:
             raise self.trouble
         return []
