@@ -174,7 +174,10 @@ class Post:
     async def _planned(
         self, plan: facts.NotificationPlanned, stream: Sequence[facts.Recorded]
     ) -> Parcel | None:
-        """Record that it is to be sent; None where that was done before, or makes no sense."""
+        """Record that it is to be sent; None where that was done before, or makes no sense.
+
+        What was planned before, and then lost from sight, is taken up again.
+        """
         if plan.alert == "cleared" and not await self._told(plan, stream):
             return None
         return await self._record(plan)
@@ -184,7 +187,14 @@ class Post:
             plan.channel, plan.alert_position, escalated=plan.alert == "escalated"
         )
         parcel = Parcel(id_, notifications.NOTHING)
-        return parcel if await self._write(parcel, plan) else None
+        if await self._write(parcel, plan):
+            return parcel
+        parcel.state = notifications.fold(await self._book.stream(id_))
+        return parcel if parcel.state.status == "waiting" and not self._knows(id_) else None
+
+    def _knows(self, id_: UUID) -> bool:
+        queues = self._queues.values()
+        return any(parcel.id == id_ for queue in queues for parcel in queue.parcels)
 
     async def _told(
         self, plan: facts.NotificationPlanned, stream: Sequence[facts.Recorded]
@@ -253,11 +263,7 @@ class Post:
         queue = self._queues[lane]
         try:
             async with self._gates.setdefault(lane[0], asyncio.Semaphore(AT_ONCE)):
-                await self._deliver(group)
-        except refusals.Stale:
-            log.warning("somebody else sends to %s, too", lane[0])
-            for parcel in group:
-                parcel.state = notifications.fold(await self._book.stream(parcel.id))
+                await self._deliver_as_it_stands(group)
         except Exception:
             log.exception("sending to %s stumbled", lane[0])
             await asyncio.sleep(AGAIN_AFTER)
@@ -265,6 +271,15 @@ class Post:
             queue.parcels = [each for each in queue.parcels if each.state.status == "waiting"]
             queue.busy = False
         self._pump(lane)
+
+    async def _deliver_as_it_stands(self, group: Sequence[Parcel]) -> None:
+        """Deliver; where somebody else did something meanwhile, know it and leave it at that."""
+        try:
+            await self._deliver(group)
+        except refusals.Stale:
+            log.warning("somebody else sends to %s, too", group[0].plan.channel)
+            for parcel in group:
+                parcel.state = notifications.fold(await self._book.stream(parcel.id))
 
     async def _deliver(self, group: Sequence[Parcel]) -> None:
         left = []

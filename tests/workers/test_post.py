@@ -284,6 +284,20 @@ async def test_who_finds_it_begun_sends_it_again_under_its_id_and_says_so(stage:
     assert stage.delivery(notice).attempts == 2
 
 
+async def test_what_was_planned_and_lost_from_sight_is_taken_up_when_it_is_heard_again(
+    stage: Stage,
+) -> None:
+    stage.opens(quiet=QUIET)
+    stage.watch.at = NIGHT
+    notice = stage.raised(1)
+    await stage.hears(notice)
+    stage.post = stage.opened()
+    await stage.hears(notice)
+    await stage.hears(notice)
+    await stage.sends(MORNING)
+    assert stage.messenger.said == ["alert 1"]
+
+
 async def test_what_waits_for_a_channel_that_is_removed_is_withdrawn(stage: Stage) -> None:
     stage.opens(quiet=QUIET)
     stage.watch.at = NIGHT
