@@ -27,6 +27,7 @@ TAGS = {
     "Snapshots": "What a wheel was worth at a moment, and how that moved.",
     "Performance": "What was earned, under a policy, in a span of New York dates.",
     "Alerts": "What asks for attention, and what somebody has said about it.",
+    "Notifications": "Channels over which somebody is told of alerts, and what they were told.",
     "Watchlist": "Symbols in which opportunities are looked for, and the scans that look.",
     "Opportunities": "Contracts worth selling, as scans found them.",
     "Ledger": "The facts themselves, in their one order, and the proof that they are unchanged.",
@@ -38,6 +39,7 @@ TAGS = {
 PARAMETERS = {
     "alert_id": "The alert.",
     "allow_below_basis": "Also calls whose strike is under the adjusted cost basis.",
+    "channel": "Only what this channel was told, or is to be told.",
     "closed_from": "Ended on this New York date or later.",
     "closed_to": "Ended on this New York date or earlier.",
     "direction": "put or call.",
@@ -49,6 +51,7 @@ PARAMETERS = {
     "is_active": "Only active ones, or only archived ones.",
     "opened_from": "Opened on this New York date or later.",
     "opened_to": "Opened on this New York date or earlier.",
+    "name": "The channel.",
     "max_dte": "Calendar days to expiration at most, 1 to 90.",
     "opportunity_id": "The opportunity.",
     "outcome": "How it ended, or open.",
@@ -66,6 +69,7 @@ PARAMETERS = {
     "trade_id": "The trade.",
     "type": "Only facts of this name.",
     "unread": "Only those that nobody has read, or only those that somebody has.",
+    "what": "acknowledge, mute or clear.",
     "version": "The fact, by its version in the wheel's history.",
     "after": "Continue behind this one: the `next_after` of the page before.",
     "limit": "How many at most.",
@@ -151,8 +155,9 @@ ERRORS = {
     ),
     "502": Error(
         "Unanswered",
-        "The provider of market data does not answer with what is needed; the details name its "
-        "state: stale, throttled, unauthenticated, down, missing or unreadable.",
+        "Somebody outside does not answer with what is needed. Of the provider of market data "
+        "the details name its state: stale, throttled, unauthenticated, down, missing or "
+        "unreadable; of a channel for notifications, why it did not take a message.",
         {
             "EXTERNAL_API_ERROR": (
                 "AAPL: the provider does not answer",

@@ -70,6 +70,7 @@ AnyFact = (
     | facts.WatchlistFact
     | facts.OpportunityFact
     | facts.JobFact
+    | facts.NotificationFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")

@@ -54,6 +54,7 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "valuation": (("marks", "wheel_id"),),
     "opportunity": (("opportunities", "id"),),
     "job": (("jobs", "id"), ("job_runs", "id")),
+    "notification": (("channels", "stream"), ("deliveries", "id")),
 }
 """Where the rows of a stream stand, by its kind, and by which column they are found."""
 _WHOLE: Final = {"settings": "settings", "watchlist": "watchlist"}
@@ -285,8 +286,9 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
             "SELECT id FROM portfolios UNION ALL SELECT id FROM alerts "
             "UNION ALL SELECT id FROM opportunities WHERE updated_at>? "
             "UNION ALL SELECT id FROM jobs WHERE updated_at>? "
-            "UNION ALL SELECT id FROM job_runs WHERE recorded_at>?",
-            (then, then, then),
+            "UNION ALL SELECT id FROM job_runs WHERE recorded_at>? "
+            "UNION ALL SELECT id FROM deliveries WHERE updated_at>?",
+            (then, then, then, then),
         ).fetchall()
         until = tables.position(connection)
     if sum(version for _, version in wheels) + len(small) > until * FEW:
@@ -294,6 +296,7 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
     return [
         facts.SETTINGS_STREAM,
         facts.WATCHLIST_STREAM,
+        facts.CHANNELS_STREAM,
         *(UUID(row[0]) for row in (*small, *wheels)),
         *(facts.valuation_stream(UUID(row[0])) for row in marked),
     ]

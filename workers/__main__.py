@@ -73,6 +73,13 @@ async def _scheduler(context: running.Context) -> None:
     await scheduler.run(context)
 
 
+async def _notifier(context: running.Context) -> None:
+    from adapters import courier
+    from workers import notifier
+
+    await notifier.run(context, courier.Apprise())
+
+
 WORKERS: Final[Mapping[str, running.Run]] = {
     "projector": _projector,
     "relay": _relay,
@@ -80,6 +87,7 @@ WORKERS: Final[Mapping[str, running.Run]] = {
     "risk": _risk,
     "scanner": _scanner,
     "scheduler": _scheduler,
+    "notifier": _notifier,
 }
 
 

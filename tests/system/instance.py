@@ -32,10 +32,11 @@ MARKED = {
     "risk": "workers risk",
     "scanner": "workers scanner",
     "scheduler": "workers scheduler",
+    "notifier": "workers notifier",
     "supervisor": "supervisor.instance",
 }
 """By what the command of each process is known."""
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier")
 
 
 class Instance:
