@@ -10,8 +10,14 @@ from client import AsyncClient, Client
 from projections import answers
 from tests.api import house as houses
 from tests.domain.finds import find
+from workers import chore, running
 
 _NUMBERS = count()
+
+
+async def work(_: running.Context, __: chore.Due) -> chore.Done:
+    """What every job does."""
+    return chore.Done(done=1)
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +26,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
         pytest.MonkeyPatch.context() as patch,
         houses.opened(tmp_path_factory.mktemp("house"), patch) as opened,
         houses.scanning(opened, find),
+        houses.scheduling(opened, lambda _: work),
     ):
         yield opened
 
