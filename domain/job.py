@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from domain import commands, facts, refusals, schedule
+from domain import commands, facts, job_settings, refusals, schedule
 
 CatchUp = Literal["all", "latest", "none"]
 """Which of the runs that were missed are made up for."""
@@ -249,19 +249,8 @@ def _check(setup: facts.JobConfigured, now: datetime) -> None:
         value = getattr(setup, field)
         if not least <= value <= most:
             raise refusals.Invalid(field, value, f"must be from {least} to {most}")
-    _check_settings(setup)
+    job_settings.check(setup.job, setup.settings)
     schedule.check(setup.schedule, setup.market_hours, now)
-
-
-def _check_settings(setup: facts.JobConfigured) -> None:
-    defaults = JOBS[setup.job].settings
-    for name, value in setup.settings.items():
-        if name not in defaults:
-            among = f"must be among {', '.join(defaults)}" if defaults else "is not known here"
-            raise refusals.Invalid(f"settings.{name}", value, among)
-        if type(value) is not type(defaults[name]):
-            kind = type(defaults[name]).__name__
-            raise refusals.Invalid(f"settings.{name}", value, f"must be of the type {kind}")
 
 
 def _recorded(
