@@ -26,6 +26,7 @@ from api.shapes.rehearsals import Change, DryRun
 from domain import alert as alerts
 from domain import configuration, facts, ports, refusals, subjects
 from domain import opportunity as opportunities
+from domain import plugin as plugins
 from domain import portfolio as portfolios
 from domain import watchlist as watchlists
 from domain.story import Story
@@ -61,6 +62,9 @@ OPPORTUNITY: Model[opportunities.Opportunity] = Model(
     lambda _: opportunities.NOTHING,
     opportunities.evolve,
     lambda state: state.version,
+)
+PLUGIN: Model[plugins.Plugin] = Model(
+    "plugin", lambda _: plugins.NOTHING, plugins.evolve, lambda state: state.version
 )
 SETTINGS: Model[configuration.Configuration] = Model(
     "settings",

@@ -20,7 +20,7 @@ from api.shapes.system import Health, Info, Part
 from domain import refusals
 from projections import questions
 
-WORKERS = ("projector", "relay", "prices", "risk", "scanner")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "plugins")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4

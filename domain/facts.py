@@ -9,7 +9,7 @@ number and a row in `UPCASTS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, get_args
@@ -23,12 +23,15 @@ Collateral = Literal["cash_secured", "margin"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
 PriceState = Literal["live", "delayed", "stale"]
 Scalar = str | int | bool | None
+PluginTrigger = Literal["schedule", "catch_up", "manual"]
+PluginOutcome = Literal["succeeded", "failed", "timed_out", "out_of_memory", "refused", "broken"]
 
 SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
 ABOUT_NO_TRADE = UUID("b2c9d7f4-31e6-5d08-9a4b-7c0e6f8a1d35")
 """The namespace of alerts that no trade is the subject of."""
 WATCHLIST_STREAM = UUID("a4ac1550-7561-50a0-a37d-73aa4479083f")
 _OPPORTUNITIES = UUID("0774a51f-3108-5341-97d4-3d3cab577091")
+_PLUGINS = UUID("5c1de0b4-7a2f-5b1e-9d36-2f0c8e47a6b1")
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -378,6 +381,86 @@ class OpportunityRead(OfOpportunity, frozen=True, kw_only=True, tag="Opportunity
     """Somebody has looked at it."""
 
 
+class Timetable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When something is due: every so many seconds, or by a cron expression in New York time.
+
+    With `sessions_only` only on days on which the exchange opens.
+    """
+
+    interval_seconds: int | None = None
+    cron: str | None = None
+    sessions_only: bool = False
+
+
+class OfPlugin(Fact, frozen=True, kw_only=True):
+    """A fact of one plugin, which it names."""
+
+    plugin: str
+
+
+class AsInspected(OfPlugin, frozen=True, kw_only=True):
+    """A plugin as it was found, and what it told of itself when a process of its own loaded it.
+
+    `origin` is the file or the entry point, `digest` what tells one state of it from another,
+    `config_schema` the JSON schema of its configuration, `wants` the commands that it asks for.
+    Where it could not be loaded, `fault` says why.
+    """
+
+    origin: str
+    digest: str
+    plugin_version: str
+    description: str
+    default_schedule: Timetable | None
+    config_schema: str
+    wants: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+class PluginRegistered(AsInspected, frozen=True, kw_only=True, tag="PluginRegistered"):
+    """Somebody wants a plugin that was found here; it is disabled, as it came."""
+
+
+class PluginReloaded(AsInspected, frozen=True, kw_only=True, tag="PluginReloaded"):
+    """A registered plugin is now another than it was: newer, broken, gone, or there again."""
+
+
+class PluginConfigured(OfPlugin, frozen=True, kw_only=True, tag="PluginConfigured"):
+    """What somebody decided about a plugin, all of it as it now stands.
+
+    `config` is JSON, `grants` are the commands that it may give; the limits of one run are real
+    seconds and megabytes.
+    """
+
+    enabled: bool
+    schedule: Timetable | None
+    config: str
+    grants: tuple[str, ...]
+    timeout_seconds: int
+    memory_mb: int
+
+
+class PluginRemoved(OfPlugin, frozen=True, kw_only=True, tag="PluginRemoved"):
+    """Somebody does not want a plugin any more; its file and its runs stay."""
+
+
+class PluginRan(OfPlugin, frozen=True, kw_only=True, tag="PluginRan"):
+    """A plugin ran, and how that ended; `output` is the end of what it printed.
+
+    `due_at` is the instant for which it ran, `alerts` counts what it had to tell.
+    """
+
+    run_id: UUID
+    plugin_version: str
+    due_at: datetime
+    trigger: PluginTrigger
+    started_at: datetime
+    finished_at: datetime
+    outcome: PluginOutcome
+    error: str | None = None
+    output: str = ""
+    alerts: int = 0
+
+
 WheelFact = (
     WheelStarted
     | WheelConfigured
@@ -401,6 +484,8 @@ ValuationFact = PositionMarked
 SettingsFact = DefaultPortfolioChosen | ConfigurationChanged
 WatchlistFact = SymbolWatched | SymbolUnwatched
 OpportunityFact = OpportunityFound | OpportunityRead
+PluginFact = PluginRegistered | PluginReloaded | PluginConfigured | PluginRemoved
+PluginRunFact = PluginRan
 
 STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "portfolio": get_args(PortfolioFact),
@@ -410,6 +495,8 @@ STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "settings": get_args(SettingsFact),
     "watchlist": get_args(WatchlistFact),
     "opportunity": get_args(OpportunityFact),
+    "plugin": get_args(PluginFact),
+    "plugin_run": (PluginRan,),
 }
 _BY_NAME = {
     _type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types
@@ -576,3 +663,23 @@ def opportunity_stream(contract: OfOpportunity) -> UUID:
     strike = f"{contract.strike.normalize():f}"
     named = (contract.symbol, contract.direction, strike, contract.expiration_date, contract.day)
     return uuid5(_OPPORTUNITIES, "|".join(map(str, named)))
+
+
+def plugin_stream(name: str) -> UUID:
+    """One plugin under one name, whatever becomes of its file."""
+    return uuid5(_PLUGINS, name)
+
+
+def plugin_run_stream(name: str, due_at: datetime) -> UUID:
+    """One run for one instant: whoever runs it a second time cannot record it, without a lock."""
+    return uuid5(plugin_stream(name), due_at.astimezone(UTC).isoformat())
+
+
+def plugin_rule(name: str) -> str:
+    """The rule under which a plugin's alerts stand."""
+    return f"plugin_{name}"
+
+
+def plugin_alert_stream(name: str, key: str) -> UUID:
+    """One alert for each thing that a plugin tells apart by a key."""
+    return alert_stream(None, f"{plugin_rule(name)}:{key}")

@@ -53,6 +53,8 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "alert": (("alerts", "id"),),
     "valuation": (("marks", "wheel_id"),),
     "opportunity": (("opportunities", "id"),),
+    "plugin": (("plugins", "id"),),
+    "plugin_run": (("plugin_runs", "id"),),
 }
 """Where the rows of a stream stand, by its kind, and by which column they are found."""
 _WHOLE: Final = {"settings": "settings", "watchlist": "watchlist"}
@@ -282,8 +284,10 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
         ).fetchall()
         small = connection.execute(
             "SELECT id FROM portfolios UNION ALL SELECT id FROM alerts "
-            "UNION ALL SELECT id FROM opportunities WHERE updated_at>?",
-            (then,),
+            "UNION ALL SELECT id FROM opportunities WHERE updated_at>? "
+            "UNION ALL SELECT id FROM plugins "
+            "UNION ALL SELECT id FROM plugin_runs WHERE updated_at>?",
+            (then, then),
         ).fetchall()
         until = tables.position(connection)
     if sum(version for _, version in wheels) + len(small) > until * FEW:

@@ -50,12 +50,19 @@ async def _scanner(context: running.Context) -> None:
     await scanner.run(context, finding.found_in(context))
 
 
+async def _plugins(context: running.Context) -> None:
+    from workers import plugins
+
+    await plugins.run(context)
+
+
 WORKERS: Final[Mapping[str, running.Run]] = {
     "projector": _projector,
     "relay": _relay,
     "prices": _prices,
     "risk": _risk,
     "scanner": _scanner,
+    "plugins": _plugins,
 }
 
 

@@ -31,10 +31,11 @@ MARKED = {
     "prices": "workers prices",
     "risk": "workers risk",
     "scanner": "workers scanner",
+    "plugins": "workers plugins",
     "supervisor": "supervisor.instance",
 }
 """By what the command of each process is known."""
-WORKERS = ("projector", "relay", "prices", "risk", "scanner")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "plugins")
 
 
 class Instance:
