@@ -49,6 +49,11 @@ class Shelf:
         found = {each.name: each for each in self._installed}
         return found | {each.name: each for each in self._files()}
 
+    def place(self, origin: str) -> str:
+        """Where a plugin is that was found: a file by its whole path."""
+        kind, _, name = origin.partition(":")
+        return f"file:{(self._directory / name).resolve()}" if kind == "file" else origin
+
     def _files(self) -> Iterator[Found]:
         with suppress(OSError):
             for path in sorted(self._directory.iterdir()):
@@ -84,7 +89,7 @@ def _sum(path: Path, parts: list[Path]) -> str:
 
 def _of_file(path: Path, digest: str) -> Found:
     name = path.stem
-    return Found(name, f"file:{path.resolve()}", digest, _misnamed(name))
+    return Found(name, f"file:{path.name}", digest, _misnamed(name))
 
 
 def _of_entry_point(entry: EntryPoint) -> Found:

@@ -6,10 +6,12 @@ import msgspec
 
 from api.shapes import advice
 from api.shapes import login as logins
+from api.shapes.plugins import Plugin
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
 from domain import alert, commands, opportunity, subjects, valuation
+from domain import plugin as programs
 from domain import watchlist as watchlists
 from projections import answers, snapshots
 
@@ -30,6 +32,14 @@ class BeginLogin(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unwatch(msgspec.Struct, frozen=True, kw_only=True):
     """Take a symbol off the watchlist."""
+
+
+class RemovePlugin(msgspec.Struct, frozen=True, kw_only=True):
+    """Want a plugin no more; its file and its runs stay."""
+
+
+class RunPlugin(msgspec.Struct, frozen=True, kw_only=True):
+    """Run a plugin now, enabled or not."""
 
 
 class Operations:
@@ -118,6 +128,22 @@ class Operations:
     opportunities = Listing(reads.all_opportunities)
     read_opportunity = Command(
         "POST", "/opportunities/{opportunity_id}/read", opportunity.Read, answers.Opportunity
+    )
+
+    discovered_plugins = Read(reads.discovered_plugins)
+    plugins = Listing(reads.all_plugins)
+    plugin = Read(reads.plugin)
+    plugin_runs = Listing(reads.plugin_runs)
+    register_plugin = Command("POST", "/plugins", programs.Register, Plugin)
+    remove_plugin = Command("DELETE", "/plugins/{name}", RemovePlugin, Plugin, body=False)
+    enable_plugin = Command("POST", "/plugins/{name}/enable", programs.Enable, Plugin)
+    disable_plugin = Command("POST", "/plugins/{name}/disable", programs.Disable, Plugin)
+    schedule_plugin = Command("PUT", "/plugins/{name}/schedule", programs.Schedule, Plugin)
+    configure_plugin = Command("PUT", "/plugins/{name}/config", programs.Configure, Plugin)
+    grant_plugin = Command("PUT", "/plugins/{name}/grants", programs.Grant, Plugin)
+    limit_plugin = Command("PUT", "/plugins/{name}/limits", programs.Limit, Plugin)
+    run_plugin = Command(
+        "POST", "/plugins/{name}/run", RunPlugin, subjects.PluginRunning, body=False
     )
 
     wheel_performance = Read(reads.wheel_performance)

@@ -401,9 +401,9 @@ class OfPlugin(Fact, frozen=True, kw_only=True):
 class AsInspected(OfPlugin, frozen=True, kw_only=True):
     """A plugin as it was found, and what it told of itself when a process of its own loaded it.
 
-    `origin` is the file or the entry point, `digest` what tells one state of it from another,
-    `config_schema` the JSON schema of its configuration, `wants` the commands that it asks for.
-    Where it could not be loaded, `fault` says why.
+    `origin` is `file:` with its name or `entry_point:` with its place, `digest` what tells one
+    state of it from another, `config_schema` the JSON schema of its configuration, `wants` the
+    commands that it asks for. Where it could not be loaded, `fault` says why.
     """
 
     origin: str

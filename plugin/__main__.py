@@ -61,6 +61,7 @@ def _confine(memory_mb: int, parent: int) -> None:
 def _done(line: Line, given: errand.Errand) -> errand.Told | errand.Finished:
     """Load, and tell or run; whatever the plugin raises is said, not raised."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         found = loading.load(given.plugin, given.origin)
         if given.task == "inspect":

@@ -13,7 +13,7 @@ Schedule = facts.Timetable
 """When to run: `interval_seconds`, or `cron` in New York time; `sessions_only` for trading days."""
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a user may set, a field each; the types are checked before the plugin sees them."""
 
 

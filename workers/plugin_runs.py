@@ -26,15 +26,15 @@ class Outcome(msgspec.Struct, frozen=True):
     output: str
 
 
-async def inspected(found: Found, clock: ports.Clock) -> facts.PluginRegistered:
-    """What a plugin tells of itself, or why it cannot be loaded."""
+async def inspected(found: Found, place: str, clock: ports.Clock) -> facts.PluginRegistered:
+    """What a plugin at a place tells of itself, or why it cannot be loaded."""
     if found.fault is not None:
         return _registered(found, None, found.fault)
     now = clock.now()
     given = errand.Errand(
         task="inspect",
         plugin=found.name,
-        origin=found.origin,
+        origin=place,
         memory_mb=plugin.MEMORY,
         run_id=uuid4(),
         now=now,

@@ -147,7 +147,7 @@ class Plugins:
 
     async def _inspected(self, found: Found) -> None:
         async with self._free_to_look:
-            told = await plugin_runs.inspected(found, self._clock)
+            told = await plugin_runs.inspected(found, self._shelf.place(found.origin), self._clock)
         self._digests[found.name] = found.digest
         self._seen[found.name] = told
         await self._ledger.reload(told)
@@ -213,9 +213,8 @@ class Plugins:
         assert found is not None
         assert decided is not None
         proxy = Proxy(begun.plugin, frozenset(decided.grants), self._room, self._clock)
-        ended = await plugin_runs.ran(
-            _errand(begun, trigger, found, decided), decided.timeout_seconds, proxy
-        )
+        given = _errand(begun, trigger, self._shelf.place(found.origin), decided)
+        ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy)
         self.runs += 1
         self.failed += ended.outcome != "succeeded"
         whole = ended.outcome == "succeeded"
@@ -289,13 +288,13 @@ async def _logged(work: Awaitable[None]) -> None:
 def _errand(
     begun: subjects.PluginRunning,
     trigger: facts.PluginTrigger,
-    found: facts.AsInspected,
+    place: str,
     decided: facts.PluginConfigured,
 ) -> errand.Errand:
     return errand.Errand(
         task="run",
         plugin=begun.plugin,
-        origin=found.origin,
+        origin=place,
         memory_mb=decided.memory_mb,
         run_id=begun.run_id,
         now=begun.started_at,
