@@ -4,7 +4,7 @@ Prices jump when a company reports. An option that is open over that day carries
 its premium was paid for it or not.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from plugin import Config, Context, Plugin, Schedule, Unanswered
 
@@ -27,20 +27,23 @@ class EarningsAlert(Plugin):
     def execute(self, context: Context) -> None:
         """Ask for the earnings of each symbol once, and tell of each that is near."""
         last = context.now.date() + timedelta(days=self.settings.days)
-        options = [each for each in context.positions() if each.expiration is not None]
-        for symbol in sorted({each.symbol for each in options}):
+        ends: dict[str, list[date]] = {}
+        for position in context.positions():
+            if position.expiration is not None:
+                ends.setdefault(position.symbol, []).append(position.expiration)
+        for symbol in sorted(ends):
             try:
                 ahead = context.earnings(symbol, until=last)
             except Unanswered as reason:
                 context.log.info("%s: %s", symbol, reason)
                 continue
             for earning in ahead:
-                held = [each for each in options if each.symbol == symbol]
+                held = ends[symbol]
                 if self.settings.before_expiration_only:
-                    held = [each for each in held if each.expiration >= earning.day]
+                    held = [each for each in held if each >= earning.day]
                 if held:
                     context.alert(
-                        f"{symbol} reports on {earning.day}: {len(held)} open",
+                        f"{symbol} reports on {earning.day}; options open: {len(held)}",
                         key=f"{symbol} {earning.day}",
                         symbol=symbol,
                     )

@@ -6,6 +6,7 @@ known, the volatility that options at the money imply today with that of a month
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import fmean, pstdev
 
 from plugin import Config, Context, Plugin, Schedule, Unanswered
@@ -52,13 +53,9 @@ class VolatilitySpike(Plugin):
 
     def _realised(self, context: Context, symbol: str) -> tuple[str, float, float]:
         closes = [float(bar.close) for bar in context.history(symbol)]
-        moves = [math.log(after / before) for before, after in zip(closes, closes[1:])]
-        recent = self.settings.recent
-        return (
-            "realised",
-            _a_year(moves[-recent:]),
-            _a_year(moves[:-recent][-self.settings.usual :]),
-        )
+        moves = [math.log(after / before) for before, after in pairwise(closes)]
+        recent, usual = self.settings.recent, self.settings.usual
+        return "realised", _a_year(moves[-recent:]), _a_year(moves[:-recent][-usual:])
 
     def _implied(self, context: Context, symbol: str) -> tuple[str, float, float]:
         try:

@@ -4,6 +4,7 @@ import os
 import textwrap
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,12 @@ def test_an_alert_is_over_when_a_good_run_tells_it_no_more(
     for symbols, left in (["A", "B"], ["A", "B"]), (["B", "C"], ["B", "C"]), ([], []):
         client.put("/plugins/watcher/config", {"config": {"symbols": symbols}})
         assert run(client, "watcher")["outcome"] == "succeeded"
-        told = until(lambda: sorted(each["message"][-1] for each in active(client)) == left or None)
-        assert told
+        until(partial(stands, client, left))
 
 
-def active(client: Client) -> list[Any]:
-    return alerts(client, "watcher", status="active")
+def stands(client: Client, left: list[str]) -> bool:
+    active = alerts(client, "watcher", status="active")
+    return sorted(each["message"].removeprefix("look at ") for each in active) == left
 
 
 # --- what goes wrong stays where it is --------------------------------------------------------
@@ -298,7 +299,10 @@ def test_a_granted_command_is_recorded_as_the_plugins_own(
     client: Client, write: Write, desk: Desk
 ) -> None:
     trade = desk.sell(desk.wheel())
-    body = f"print(context.api.close_trade('{trade}', price_per_share=0.05, source='cli').data.outcome)"
+    body = f"""
+    done = context.api.close_trade('{trade}', price_per_share=0.05, source='cli')
+    print(done.data.outcome)
+    """
     ready(client, write("closer", body))
     client.put("/plugins/closer/grants", {"commands": ["trades.close"]})
     assert run(client, "closer")["output"] == "closed_early\n"

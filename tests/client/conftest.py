@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.api import house as houses
 from tests.domain.finds import find
 
 _NUMBERS = count()
+PLUGIN = Path(__file__).parents[2] / "examples/plugins/premium_target.py"
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +23,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
         pytest.MonkeyPatch.context() as patch,
         houses.opened(tmp_path_factory.mktemp("house"), patch) as opened,
         houses.scanning(opened, find),
+        houses.plugged(opened) as plugins,
     ):
+        copy(PLUGIN, plugins)
         yield opened
 
 
