@@ -24,6 +24,8 @@ import msgspec
 HOME: Final = Path(__file__).resolve().parent.parent
 MARK: Final = "PLUGIN_RUN"
 """By this variable of its environment a process is known that tried to get away."""
+THERE_WITHIN: Final = 60.0
+"""Seconds that a process may take until it is there, on a machine that has much else to do."""
 OUTPUT_KEPT: Final = 4_000
 _CHUNK: Final = 65_536
 _LAST_WORDS: Final = 1.0
@@ -54,7 +56,10 @@ async def run(
     *,
     longest: int,
 ) -> Ended:
-    """Run a module of Python, say `first` to it, and answer it line by line until it is done."""
+    """Run a module of Python, say `first` to it, and answer it line by line until it is done.
+
+    Its time begins when it has said a first line: that it is there, and listens.
+    """
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.create_subprocess_exec(
@@ -70,8 +75,8 @@ async def run(
     listening = asyncio.create_task(printed.hear(process.stdout))
     late = False
     try:
-        async with asyncio.timeout(seconds):
-            await _talk(ours, first, answer, longest)
+        async with asyncio.timeout(THERE_WITHIN) as limit:
+            await _talk(ours, _Begin(first, seconds, limit), answer, longest)
             await process.wait()
     except TimeoutError:
         late = True
@@ -84,10 +89,21 @@ async def run(
     return Ended(process.returncode or 0, late, printed.text)
 
 
-async def _talk(ours: socket.socket, first: bytes, answer: Answer, longest: int) -> None:
+class _Begin(msgspec.Struct, frozen=True):
+    """What is said to a process that is there, and the limit that it has from then on."""
+
+    first: bytes
+    seconds: float
+    limit: asyncio.Timeout
+
+
+async def _talk(ours: socket.socket, begin: _Begin, answer: Answer, longest: int) -> None:
     reader, writer = await asyncio.open_connection(sock=ours, limit=longest)
     try:
-        writer.write(first)
+        if not await reader.readline():
+            return
+        begin.limit.reschedule(asyncio.get_running_loop().time() + begin.seconds)
+        writer.write(begin.first)
         await writer.drain()
         while said := await reader.readline():
             replied = await answer(said)

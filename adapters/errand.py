@@ -1,6 +1,7 @@
 """What a plugin's process and we say to each other: JSON, a line each, over one socket.
 
-    we  ──Errand──▶ it            what it is to do, first of all
+    it  ──(a blank line)──▶ we    it is there; from now on its time counts
+    we  ──Errand──▶ it            what it is to do
     it  ──Ask─────▶ we ──Reply──▶ it      as often as it likes, one after the other
     it  ──Told or Finished──▶ we          last of all: what it is, or how it ended
 

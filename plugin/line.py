@@ -19,7 +19,8 @@ class Line:
         self._asking = threading.Lock()
 
     def begin(self) -> errand.Errand:
-        """What there is to do."""
+        """Say that we are there; what there is to do."""
+        self._socket.sendall(b"\n")
         return errand.errand(self._heard.readline())
 
     def ask(self, question: errand.Ask) -> errand.Reply:

@@ -77,9 +77,8 @@ def test_a_newcomer_comes_to_a_plugin_that_runs(house: houses.House) -> None:
 
 
 def test_the_guide_names_every_command_and_every_status() -> None:
-    (listed,) = re.findall(
-        r"^Commands have to be granted(.*?)\. What", GUIDE, re.MULTILINE | re.DOTALL
-    )
+    _, _, behind = GUIDE.partition("Commands have to be granted")
+    listed, _, _ = behind.partition(". What")
     assert set(re.findall(r"`([a-z.]+)`", listed)) == set(plugin.COMMANDS)
     told = re.findall(r"`(\w+)`", GUIDE.partition("## When it goes wrong")[2])
     assert set(plugin.Status.__args__) <= set(told)  # type: ignore[attr-defined]

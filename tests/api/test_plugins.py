@@ -185,7 +185,12 @@ def test_a_bad_plugin_is_shown_for_what_it_is_and_the_others_run_on(
     client: Client, write: Write, name: str
 ) -> None:
     body, outcome, why = BAD[name]
-    ready(client, write(name, body), timeout_seconds=2, memory_mb=128)
+    ready(
+        client,
+        write(name, body),
+        timeout_seconds=2 if outcome == "timed_out" else 30,
+        memory_mb=128,
+    )
     ready(client, write(f"beside_{name}"))
     bad = begun(client, name)
     assert run(client, f"beside_{name}")["outcome"] == "succeeded"
