@@ -13,7 +13,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run-all test fuzz check bench demo rebuild verify export import schwab-login clean lock
+.PHONY: help install run-all test fuzz check bench demo rebuild verify export import restore schwab-login clean lock
 
 # An environment whose Python has gone (an upgrade, a copied folder) counts as not installed.
 $(shell test -x $(BIN)/python || rm -f $(INSTALLED))
@@ -56,6 +56,9 @@ export: install ## Write the ledger to a file of JSON lines: make export FILE=le
 
 import: install ## Begin a new data directory from such a file: make import FILE=ledger.jsonl
 	@$(BIN)/python -m adapters.ledger_file import "$(or $(FILE),ledger.jsonl)"
+
+restore: install ## Begin a new data directory from a backup: make restore FILE=... DIR=...
+	@$(BIN)/python -m adapters.restore "$(FILE)" "$(DIR)"
 
 schwab-login: install ## Log in at Schwab; it lasts a week
 	@$(BIN)/python -m adapters.schwab

@@ -86,12 +86,15 @@ class Last(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def connect(url: str, role: str, password: str, clock: ports.Clock) -> AsyncIterator["Bus"]:
+async def connect(
+    url: str, role: str, password: str, clock: ports.Clock, *, shelf: str | None = None
+) -> AsyncIterator["Bus"]:
     """A bus for as long as the block lasts.
 
-    Does not fail when no server is there; when one is, the block begins connected.
+    Does not fail when no server is there; when one is, the block begins connected. What is kept
+    in the buckets stands on a shelf, and who has another one does not see it.
     """
-    bus = Bus(url, role, password, clock)
+    bus = Bus(url, role, password, clock, shelf=shelf)
     keeper = asyncio.create_task(bus.keep(), name=f"bus of {role}")
     try:
         await bus.wait_up(FIRST_TRY)
@@ -106,7 +109,15 @@ async def connect(url: str, role: str, password: str, clock: ports.Clock) -> Asy
 class Bus:
     """All that a process says and hears; made by `connect`."""
 
-    def __init__(self, url: str, role: str, password: str, clock: ports.Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        role: str,
+        password: str,
+        clock: ports.Clock,
+        *,
+        shelf: str | None = None,
+    ) -> None:
         self.role = role
         self.connections = 0
         """How many there have been: a new one may be to an empty server."""
@@ -114,6 +125,7 @@ class Bus:
         self._password = password
         self._clock = clock
         self._source = f"/wheelwright/{role}"
+        self._shelf = "" if shelf is None else f"{shelf}."
         self._link: Link | None = None
         self._up = asyncio.Event()
         self._closing = False
@@ -206,7 +218,7 @@ class Bus:
 
         After a gap the last ones are told again; no key's time ever goes backwards.
         """
-        return await self._hear(BucketEar(bucket, keys, kind, handler))
+        return await self._hear(BucketEar(bucket, self._shelf + keys, kind, handler))
 
     async def answer(self, subject: str, answerer: Answerer) -> Unsubscribe:
         """Answer the questions that come on a subject, each by itself, also over later links."""
@@ -277,7 +289,7 @@ class Bus:
 
     async def quotes(self) -> dict[str, market.Quote]:
         """The last quote of every symbol. Raises BusDown."""
-        bodies = (await kept(self._live(), subjects.QUOTES_BUCKET)).values()
+        bodies = (await kept(self._live(), subjects.QUOTES_BUCKET, f"{self._shelf}>")).values()
         found = [msgspec.json.decode(body, type=market.Quote) for body in bodies]
         return {quote.symbol: quote for quote in found}
 
@@ -286,16 +298,32 @@ class Bus:
         link = self._live()
         with border():
             async with asyncio.timeout(ANSWER_WITHIN):
-                await stored(
-                    [await link.send(place(bucket) + key, body) for key, body in entries.items()]
-                )
+                shelf = place(bucket) + self._shelf
+                await stored([await link.send(shelf + key, body) for key, body in entries.items()])
 
     async def get(self, bucket: str, key: str) -> bytes | None:
         """What is kept under a key, if anything is. Raises BusDown."""
         link = self._live()
         with border():
             async with asyncio.timeout(ANSWER_WITHIN):
-                return await kept_under(link, bucket, key)
+                return await kept_under(link, bucket, self._shelf + key)
+
+    async def entry(self, bucket: str, key: str) -> tuple[bytes, int] | None:
+        """What is kept under a key, with its revision. Raises BusDown."""
+        link = self._live()
+        with border():
+            found = await newest(link, f"KV_{bucket}", place(bucket) + key)
+        return None if found is None else (found.data or b"", found.seq or 0)
+
+    async def put_behind(self, bucket: str, key: str, body: bytes, revision: int) -> int:
+        """Keep it if what is there has this revision (0: if nothing is); the new revision.
+
+        Raises OutOfOrder when somebody else was first, BusDown when nobody knows.
+        """
+        link, headers = self._live(), {EXPECTED_LAST_AMONG: str(revision)}
+        with border():
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await (await link.send(place(bucket) + key, body, headers))
 
     # --- the connection
 

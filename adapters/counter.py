@@ -8,7 +8,10 @@ Only the clerk asks the provider, so that there is one login, one limit of reque
 question at a time about the same thing, however many processes there are.
 """
 
+import asyncio
+from contextlib import suppress
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -17,18 +20,24 @@ from adapters import bus, kept
 from domain import calendar, market, ports, refusals, subjects
 
 WITHIN: Final = 30.0
-PATIENTLY: Final = 300.0
-"""Real seconds that somebody who waits, or somebody patient, waits for an answer."""
+"""Real seconds until an answer must have come."""
+PATIENT_TRIES: Final = 10
+BREATH: Final = 1.0
+"""Real seconds between them: the clerk, or the bus, may just be starting anew."""
 YEAR: Final = timedelta(days=372)
 
 
 class Counter:
-    """Asks for one process; a patient one lets those go first who wait."""
+    """Asks for one process; a patient one lets those go first who wait, and asks again.
+
+    So the end of a clerk costs it neither the answer nor more than the time of one question.
+    """
 
     def __init__(self, connected: bus.Bus, clock: ports.Clock, *, patient: bool = False) -> None:
         self._bus = connected
         self._clock = clock
         self._patient = patient
+        self._tries = PATIENT_TRIES if patient else 1
 
     async def chain(self, symbol: str, last: date) -> market.Chain:
         """The options that expire up to a date, never an old answer.
@@ -44,6 +53,16 @@ class Counter:
             "history", symbol, self._today - YEAR, self._today
         )
         return answer
+
+    async def close(self, symbol: str, session: date) -> Decimal:
+        """What a share closed at, in USD, as its provider says of a finished session.
+
+        Raises market.NoData where it says nothing of that one, and as `chain` does.
+        """
+        for bar in await self.history(symbol):
+            if bar.day == session:
+                return bar.close
+        raise market.NoData(symbol, f"nobody says what it closed at on {session}")
 
     async def dividends(self, symbol: str, last: date) -> tuple[market.Dividend, ...]:
         """The dividends from today up to a date, in order. Raises as `chain` does."""
@@ -69,15 +88,25 @@ class Counter:
         return calendar.trading_day(self._clock.now())
 
     async def _asked(self, kind: subjects.MarketKind, symbol: str, first: date, last: date) -> Any:
+        for _ in range(self._tries - 1):
+            with suppress(bus.BusFault):
+                return await self._fetched(kind, symbol, first, last)
+            await asyncio.sleep(BREATH)
         try:
-            entry = await self._kept(kind, symbol, first, last)
-            if entry is None or not entry.is_fresh(kind, self._clock.now()):
-                await self._ask(subjects.MarketQuestion(kind, symbol, first, last, self._patient))
-                entry = await self._kept(kind, symbol, first, last)
+            return await self._fetched(kind, symbol, first, last)
         except bus.BusFault as reason:
             raise refusals.Unavailable(
                 f"the market cannot be asked: {reason}", part="prices"
             ) from reason
+
+    async def _fetched(
+        self, kind: subjects.MarketKind, symbol: str, first: date, last: date
+    ) -> Any:
+        """What is kept and fresh; else what is kept once the clerk has answered."""
+        entry = await self._kept(kind, symbol, first, last)
+        if entry is None or not entry.is_fresh(kind, self._clock.now()):
+            await self._ask(subjects.MarketQuestion(kind, symbol, first, last, self._patient))
+            entry = await self._kept(kind, symbol, first, last)
         if entry is None:
             raise market.Unreadable(symbol, f"the {kind} that was fetched cannot be read")
         return entry.value
@@ -91,8 +120,7 @@ class Counter:
         return entry if entry is not None and entry.covers(first, last) else None
 
     async def _ask(self, question: subjects.MarketQuestion) -> None:
-        within = PATIENTLY if self._patient else WITHIN
-        body = await self._bus.ask(subjects.MARKET_ASK, question, within)
+        body = await self._bus.ask(subjects.MARKET_ASK, question, WITHIN)
         answer = msgspec.json.decode(body, type=subjects.MarketAnswer)
         if answer.fault is not None:
             raise market.fault(answer.fault, question.symbol, answer.why, answer.retry_after)

@@ -35,7 +35,7 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     run_id: UUID
     now: datetime
     due_at: datetime
-    trigger: facts.PluginTrigger = "manual"
+    trigger: facts.Trigger = "manual"
     config: str = "{}"
     grants: tuple[str, ...] = ()
 
@@ -63,7 +63,8 @@ class Told(msgspec.Struct, frozen=True, tag="told", kw_only=True):
     name: str
     version: Annotated[str, Meta(max_length=50)]
     description: Annotated[str, Meta(max_length=1000)]
-    schedule: facts.Timetable | None
+    schedule: facts.Schedule | None
+    market_hours: facts.MarketHours
     config_schema: Annotated[str, Meta(max_length=100_000)]
     wants: Annotated[tuple[Annotated[str, Meta(max_length=50)], ...], Meta(max_length=50)] = ()
 

@@ -10,6 +10,7 @@
 | answers anything else             | Unreadable                                          |
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ from tenacity import (
     RetryCallState,
     retry_if_exception_type,
     stop_after_attempt,
+    stop_after_delay,
     wait_random_exponential,
 )
 
@@ -31,8 +33,14 @@ from domain import market
 TRIES: Final = 3
 SILENCE: Final = 60.0
 """Seconds without a question after a 429 that does not say how many."""
+SHORTEST_SILENCE: Final = 5.0
+"""Seconds without a question after any 429, as one may ask for none, or until an instant past."""
 LONGEST_SILENCE: Final = 86_400.0
 FAILING: Final = 500
+LONGEST_TRY: Final = 20.0
+"""Seconds that one try may take, however steadily its answer trickles in."""
+NO_TRY_AFTER: Final = 15.0
+"""Seconds after which it is not tried again: who asked waits for half a minute, and no longer."""
 
 Answer = TypeVar("Answer")
 Pause = Callable[[RetryCallState], float]
@@ -48,7 +56,7 @@ class Trouble(Exception):
 class Inquiry:
     """Asks one provider, at its pace; every question of a process to it goes through here.
 
-    `timer` tells seconds that only grow.
+    `timer` tells seconds that only grow; `longest` is how many a try may take.
     """
 
     def __init__(
@@ -59,18 +67,20 @@ class Inquiry:
         tries: int = TRIES,
         pause: Pause = GROWING,
         timer: Callable[[], float] = time.monotonic,
+        longest: float = LONGEST_TRY,
     ) -> None:
         self._name = name
         self._pace = pace
         self._tries = tries
         self._pause = pause
         self._timer = timer
+        self._longest = longest
         self._silent_until = -math.inf
 
     async def tried(self, symbol: str, send: Callable[[], Awaitable[Answer]]) -> Answer:
         """What sending it comes to. Raises a MarketFault about the symbol."""
         tries = AsyncRetrying(
-            stop=stop_after_attempt(self._tries),
+            stop=stop_after_attempt(self._tries) | stop_after_delay(NO_TRY_AFTER),
             wait=self._pause,
             retry=retry_if_exception_type(Trouble),
             reraise=True,
@@ -85,7 +95,10 @@ class Inquiry:
         async with self._pace:
             self._must_not_be_silent(symbol)
             try:
-                return await send()
+                async with asyncio.timeout(self._longest):
+                    return await send()
+            except TimeoutError as reason:
+                raise Trouble("takes too long to answer") from reason
             except httpx.HTTPError as reason:
                 raise Trouble(f"does not answer: {type(reason).__name__}") from reason
 
@@ -111,7 +124,7 @@ class Inquiry:
                 raise market.Unreadable(symbol, f"{self._name} answered with status {status}")
 
     def _throttled(self, symbol: str, asked: float) -> market.Throttled:
-        silence = min(asked, LONGEST_SILENCE)
+        silence = min(max(asked, SHORTEST_SILENCE), LONGEST_SILENCE)
         self._silent_until = max(self._silent_until, self._timer() + silence)
         why = f"{self._name} was asked too often; again in {math.ceil(silence)} s"
         return market.Throttled(symbol, why, retry_after=silence)

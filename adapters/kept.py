@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from domain import market, subjects
+from domain import calendar, freshness, market, subjects
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ FRESH: Final[Mapping[subjects.MarketKind, timedelta]] = {
     "volatilities": timedelta(hours=24),
 }
 """For how long (in market time) an answer is as good as a new one."""
+AGAIN: Final = timedelta(minutes=1)
+"""After which a chain is asked for again whose price has grown too old to act upon."""
 HOLDS: Final[Mapping[subjects.MarketKind, Any]] = {
     "chain": market.Chain,
     "history": tuple[market.Bar, ...],
@@ -48,8 +50,19 @@ class Kept(msgspec.Struct, Generic[T], frozen=True):
         return self.first <= first and last <= self.last
 
     def is_fresh(self, kind: subjects.MarketKind, now: datetime) -> bool:
-        """Whether asking again would be too soon."""
-        return abs(now - self.fetched_at) < FRESH[kind]
+        """Whether asking again would be too soon; a history lacks a session that ended since."""
+        if kind == "history" and calendar.last_close(self.fetched_at) < calendar.last_close(now):
+            return False
+        age = abs(now - self.fetched_at)
+        return age < FRESH[kind] and (age < AGAIN or not self._is_outlived(now))
+
+    def _is_outlived(self, now: datetime) -> bool:
+        """Whether it is a chain of a price that is stale: it was not of the instant it came."""
+        value = self.value
+        return (
+            isinstance(value, market.Chain)
+            and freshness.price_state(value.underlying, now) == "stale"
+        )
 
 
 def key(kind: subjects.MarketKind, symbol: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 INSTANCE: Final = ("instance",)
-WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner", "plugins")
+WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "plugins")
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "risk_free_rate": Key(
         "The rate without risk, continuous, by which options are priced.",
         changeable=True,
-        restart=("prices", "risk", "scanner", "plugins"),
+        restart=("risk", "scanner", "plugins"),
     ),
     "max_dte": Key(
         "Days to expiration up to which options are recommended, where a question does not say.",
@@ -78,7 +78,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "fee_per_contract": Key(
         "Fees for one option contract, in dollars, where a trade does not say.",
         changeable=True,
-        restart=(),
+        restart=("scanner",),
     ),
     "log_format": Key("Logs as text for a person, or as JSON lines for a machine."),
     "log_level": Key("From which level on something is logged.", changeable=True, restart=WORKERS),

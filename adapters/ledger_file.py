@@ -229,13 +229,13 @@ def begin_anew(file: Path, chosen: settings.Settings, tell: Tell = lambda _: Non
             end = End(count, row.position, hash_.hex())
             yield row, hash_
 
-    with file.open("rb") as source, _new(chosen):
+    with file.open("rb") as source, new(chosen):
         event_store.fill(chosen, rows(source))
     return end
 
 
 @contextmanager
-def _new(chosen: settings.Settings) -> Iterator[None]:
+def new(chosen: settings.Settings) -> Iterator[None]:
     """A directory with nothing in it, and nothing left of it when it comes to nothing.
 
     What is left of an import that was killed is nothing.
@@ -246,7 +246,7 @@ def _new(chosen: settings.Settings) -> Iterator[None]:
     for found in there.difference(sqlite_recorder.drafts(chosen.event_store_path)):
         raise refusals.Exists(
             f"{directory} is not empty, it holds {found.name}:"
-            " a ledger is imported into a data directory of its own"
+            " a ledger begins anew in a data directory of its own"
         )
     directory.mkdir(parents=True, exist_ok=True)
     try:
@@ -310,12 +310,12 @@ def _export(file: Path | None, after: int, chosen: settings.Settings, console: C
     with closing(event_store.open_there(chosen)) as log:
         lines = _watched(written(log, after), log.head() - after, console)
         if file is None:
-            _write(lines, sys.stdout.buffer)
+            write(lines, sys.stdout.buffer)
             return
         draft = file.with_name(f"{file.name}.draft")
         try:
             with draft.open("wb") as target:
-                _write(lines, target)
+                write(lines, target)
             draft.replace(file)
         finally:
             draft.unlink(missing_ok=True)
@@ -331,7 +331,8 @@ def _watched(lines: Iterator[bytes], total: int, console: Console) -> Iterator[b
             yield line
 
 
-def _write(lines: Iterable[bytes], target: BinaryIO) -> None:
+def write(lines: Iterable[bytes], target: BinaryIO) -> None:
+    """Write the lines, many at once."""
     waiting = bytearray()
     for line in lines:
         waiting += line

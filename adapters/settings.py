@@ -97,6 +97,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.data_dir / "views.db"
 
     @property
+    def backups_dir(self) -> Path:
+        """Copies of the ledger."""
+        return self.data_dir / "backups"
+
+    @property
     def scan_path(self) -> Path:
         """How the last scan stands."""
         return self.data_dir / "scan.json"

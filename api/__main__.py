@@ -33,7 +33,9 @@ async def opened(layers: settings.Layers) -> AsyncIterator[Litestar]:
     live = views.Live(config.views_path)
     password = nats_server.password(config.data_dir, "api")
     try:
-        async with bus.connect(config.bus_url, "api", password, time) as connected:
+        async with bus.connect(
+            config.bus_url, "api", password, time, shelf=config.market
+        ) as connected:
             office = Office(config, time, log, live, connected)
             office.configure(await asyncio.to_thread(configured.overlaid, layers, log))
             office.desk.head = await asyncio.to_thread(log.head)

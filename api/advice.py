@@ -21,13 +21,15 @@ from api.envelope import Reply
 from api.office import Office
 from api.shapes import advice as shapes
 from api.shapes.envelope import Answer
-from domain import calendar, facts, market, money, recommendation, refusals, rolling
+from domain import calendar, facts, freshness, market, money, recommendation, refusals, rolling
 from domain.outlook import Outlook
 from domain.story import Story
 from projections import answers, questions, sums
 
 MOST: Final = 50
 MOST_DTE: Final = 90
+AHEAD: Final = timedelta(days=3 * 366)
+"""The farthest expirations that are listed anywhere are not three years ahead."""
 AT_ONCE: Final = 4
 MOST_WHEELS: Final = 500
 Dte = Annotated[int | None, QueryParameter(ge=1, le=MOST_DTE)]
@@ -57,8 +59,8 @@ class AdviceController(Controller):
     ) -> Reply[Answer[shapes.Recommended]]:
         """What is worth selling in a wheel now, the best first, and why the rest is not.
 
-        Puts while there is free collateral, calls on shares that no call covers, unless
-        `direction` says which. Nothing is recommended on a price that is stale or missing: that
+        Calls where there are a hundred shares that no call covers, else puts, unless `direction`
+        says which. Nothing is recommended on a price that is stale or missing: that
         is a 502 which names the state.
         """
         asked = shapes.Asked(
@@ -71,6 +73,7 @@ class AdviceController(Controller):
             allow_below_basis=allow_below_basis,
             explain=explain,
         )
+        _ahead(asked, office)
         shown = await _recommended(office, await _story(office, wheel_id), asked)
         return Reply(Answer(shown, office.clock.now()))
 
@@ -82,6 +85,7 @@ class AdviceController(Controller):
     ) -> Reply[Answer[shapes.Batch]]:
         """What is worth selling in several wheels; each has its recommendations, or its error."""
         _checked(data)
+        _ahead(data, office)
         results = await _outcomes(office, data)
         failed = sum(each.error is not None for each in results)
         shown = shapes.Batch(results=results, succeeded=len(results) - failed, failed=failed)
@@ -122,6 +126,12 @@ async def _story(office: Office, wheel_id: UUID) -> Story:
     return story
 
 
+def _since_split(chain: market.Chain, split_on: date | None) -> None:
+    """Raise market.StalePrice for a chain of before the last split: its strikes are others."""
+    if freshness.before_split(min(chain.as_of, chain.underlying.as_of), split_on):
+        raise market.StalePrice(chain.symbol, f"no price is known since the split of {split_on}")
+
+
 async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> shapes.Recommended:
     wheel, now = story.wheel, office.clock.now()
     if not wheel.is_active:
@@ -130,11 +140,10 @@ async def _recommended(office: Office, story: Story, asked: shapes.Asked) -> sha
     terms = _terms(office, story, means, asked)
     today = calendar.trading_day(now)
     last = terms.expiration or today + timedelta(days=terms.max_dte)
-    if last < today:
-        raise refusals.Invalid("expiration_date", last, "must not have passed")
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), wheel.symbol, last, office.settings.risk_free_rate, now
     )
+    _since_split(chain, wheel.split_on)
     advice = await asyncio.to_thread(
         recommendation.recommended, chain, outlook, terms, means, office.tariff, now
     )
@@ -171,7 +180,7 @@ async def _means(office: Office, story: Story) -> recommendation.Means:
         shares=max(wheel.shares - int(wheel.shares_promised), 0),
         basis=shown.adjusted_cost_basis,
         in_symbol=wheel.basis + wheel.collateral_in_use,
-        capital=totals.capital_allocated,
+        capital=totals.cash + totals.basis,
     )
 
 
@@ -234,6 +243,16 @@ def _checked(asked: shapes.Asked) -> None:
             raise refusals.Invalid(field, None, f"must be at most {MOST_WHEELS}")
 
 
+def _ahead(asked: shapes.Asked, office: Office) -> None:
+    """A date that is beyond any listing would have the market reckoned up to it."""
+    today = calendar.trading_day(office.clock.now())
+    wanted = asked.expiration_date
+    if wanted is not None and not today <= wanted <= today + AHEAD:
+        raise refusals.Invalid(
+            "expiration_date", wanted, f"must be from today ({today}) to {today + AHEAD}"
+        )
+
+
 class _Wanted(msgspec.Struct, frozen=True):
     """A wheel that was named, or a name that is none."""
 
@@ -284,7 +303,15 @@ async def _wheels(office: Office, asked: shapes.Asked) -> Sequence[_Wanted]:
     for symbol in dict.fromkeys(each.upper() for each in asked.symbols):
         here = [_Wanted(each.id, symbol) for each in active if each.symbol == symbol]
         named += here or [_Wanted(None, symbol, refusals.Unknown("active wheel", symbol))]
-    return named
+    return _once(named)
+
+
+def _once(named: Sequence[_Wanted]) -> list[_Wanted]:
+    """Each wheel in its first place only: it may have been named by its id and by its symbol."""
+    found: dict[UUID | str | None, _Wanted] = {}
+    for each in named:
+        found.setdefault(each.wheel_id or each.symbol, each)
+    return list(found.values())
 
 
 # --- rolls ------------------------------------------------------------------------------------
@@ -307,6 +334,7 @@ async def _rolls(
     chain, outlook = await survey.surveyed(
         Counter(office.bus, office.clock), held.symbol, last, office.settings.risk_free_rate, now
     )
+    _since_split(chain, story.wheel.split_on)
     advice = await asyncio.to_thread(
         rolling.advised, chain, outlook, held, office.tariff, now, last=last, limit=limit
     )

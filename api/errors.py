@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request
 from litestar.exceptions import (
@@ -64,6 +64,10 @@ def _stands(fault: market.MarketFault) -> dict[str, Any]:
     if isinstance(fault, market.Throttled) and fault.retry_after is not None:
         details["retry_after"] = math.ceil(fault.retry_after)
     return details
+
+
+_SENT: Final = {"first": "from", "last": "to"}
+"""Parameters of questions under the name that is sent, where ours is another."""
 
 
 def _parts(fault: Fault) -> tuple[str, str, dict[str, Any]]:
@@ -131,6 +135,8 @@ class Errors:
         field, why = str(first.get("key", "body")), str(first.get("message", error.detail))
         if field == "data":
             field, why = "body", "must be given as JSON"
+        elif first.get("source") == "query":
+            field = _SENT.get(field, field)
         return self._reply(
             400,
             "VALIDATION_ERROR",

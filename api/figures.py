@@ -12,11 +12,11 @@ from uuid import UUID
 import msgspec
 
 from api.office import Office, When
-from api.prices import Prices
 from api.shapes.performance import Performance
 from domain import calendar, money, policies, refusals
 from projections import held, questions, sums
 from projections import views as past
+from projections.prices import Prices
 
 _PERIODS = {"30d": 30, "90d": 90, "365d": 365}
 _ANNUALIZED_FROM = 30
@@ -213,7 +213,7 @@ def at_the_market(prices: Prices, holds: Iterable[held.Held], over: Over) -> Dec
 def _on_shares(prices: Prices, hold: held.Held, over: Over) -> Decimal | None:
     if not hold.shares:
         return NOTHING
-    quote = prices.quotes.get(hold.symbol)
+    quote = prices.quote(hold.symbol, hold.split_on)
     if quote is None:
         return None
     value = money.moved(quote.last, hold.shares)
@@ -222,7 +222,7 @@ def _on_shares(prices: Prices, hold: held.Held, over: Over) -> Decimal | None:
 
 def _on_options(prices: Prices, hold: held.Held, over: Over) -> Iterator[Decimal | None]:
     for each in hold.options:
-        mark = prices.mark(hold.symbol, each.contract)
+        mark = prices.mark(hold.symbol, each.contract, hold.split_on)
         cost = None if mark is None else mark.cost(each.contracts)
         if cost is None:
             yield None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import get_args
 
 from litestar import Controller, Response, get
@@ -18,7 +18,10 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from api import scheduler
 from api.office import Office
 from domain import market
 from projections import questions
@@ -29,6 +32,21 @@ _COMMANDS = frozenset({"POST", "PUT", "DELETE"})
 _STATES = ["starting", "running", "waiting", "stopping"]
 _NOWHERE = "none"
 """The route of a path that leads nowhere: paths are the callers' own words, and never a label."""
+
+
+class Runs(Collector):
+    """What became of the jobs' runs, as the ledger has it: a restart does not begin anew."""
+
+    def __init__(self) -> None:
+        self.counts: Sequence[questions.RunCount] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        """One figure for each job and outcome."""
+        meaning = "Runs of jobs by what became of them."
+        family = CounterMetricFamily("wheelwright_job_runs", meaning, labels=("job", "outcome"))
+        for each in self.counts:
+            family.add_metric((each.job, each.outcome), each.count)
+        yield family
 
 
 class Metrics:
@@ -80,6 +98,14 @@ class Metrics:
             "Time since somebody logged in at the provider of prices.",
             "source",
         )
+        self._job_age = self._gauge(
+            "job_last_success_age_seconds", "Market time since a job last succeeded.", "job"
+        )
+        self._job_lag = self._gauge(
+            "scheduler_lag_seconds", "Market time since the oldest due job that has not run."
+        )
+        self._runs = Runs()
+        self.registry.register(self._runs)
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(f"wheelwright_{name}", meaning, labels, registry=self.registry)
@@ -111,6 +137,7 @@ class Metrics:
         self._open.set(await questions.count_open(office.live, questions.OpenFilter()))
         self._tell_workers(office, head)
         self._tell_market(office)
+        self._tell_jobs(office, await questions.count_runs(office.live))
         return await asyncio.to_thread(generate_latest, self.registry)
 
     def _tell_market(self, office: Office) -> None:
@@ -124,6 +151,14 @@ class Metrics:
         if provider.login is not None:
             age = office.clock.now() - provider.login.since
             self._login.labels(provider.source).set(age.total_seconds())
+
+    def _tell_jobs(self, office: Office, counts: Sequence[questions.RunCount]) -> None:
+        self._runs.counts = counts
+        self._job_lag.set(scheduler.lag(office))
+        now = office.clock.now()
+        for each in counts:
+            if each.outcome == "succeeded":
+                self._job_age.labels(each.job).set((now - each.last).total_seconds())
 
     def _tell_workers(self, office: Office, head: int) -> None:
         for name, beat in office.beats.items():

@@ -16,13 +16,12 @@ from adapters.bus import Bus
 from adapters.clock import Clock
 from adapters.event_store import EventStore
 from adapters.settings import Layers, Settings, given
-from api import prices
 from api.archive import Archive
 from api.aside import Aside
 from api.desk import Desk
 from api.hub import Hub
 from domain import facts, fees, mark, market, moments, refusals, subjects
-from projections import past, questions, views
+from projections import past, prices, questions, views
 
 _TRADES_KEPT = 50_000
 RESTLESS = 60.0

@@ -17,8 +17,9 @@ from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.plugins import Discovered, Plugin
-from domain import facts, refusals, subjects, timetable
+from domain import facts, refusals, subjects
 from domain import plugin as plugins
+from domain import schedule as schedules
 from projections import answers, questions
 
 ANSWER_WITHIN: Final = 3.0
@@ -123,7 +124,7 @@ class PluginController(Controller):
         name: FromPath[str],
         data: JSONBody[plugins.Schedule],
     ) -> Reply[Answer[Plugin]]:
-        """Say when a plugin runs: an interval in seconds, or a cron expression in New York time."""
+        """Say when a plugin runs: by an interval, a crontab or the close of sessions."""
         return await _carried_out(office, name, data, asked)
 
     @put("/{name:str}/config")
@@ -218,7 +219,7 @@ def _task(
 
     def decide(state: plugins.Plugin, now: datetime, command_id: UUID) -> list[facts.Recorded]:
         before[:] = [state]
-        decided = plugins.decide(state, name, order, found, fitting.fits)
+        decided = plugins.decide(state, name, order, now, found, fitting.fits)
         return [
             plugins.recorded(state, fact, now, command_id, order.source, order) for fact in decided
         ]
@@ -237,17 +238,20 @@ def _shown(found: answers.Plugin, last: answers.PluginRun | None, now: datetime)
     status = plugins.status(
         enabled=found.enabled, fault=found.fault, last=last.outcome if last else None
     )
-    runs = found.enabled and found.fault is None and found.schedule is not None
     failed = status not in {"healthy", "disabled", "broken"}
     return Plugin(
         **msgspec.structs.asdict(found),
         status=status,
         reason=found.fault or (last.error if last and failed else None),
         last_run=last,
-        next_run_at=timetable.following(found.schedule, now, found.since)
-        if runs and found.schedule
-        else None,
+        next_run_at=_next_run(found, now),
     )
+
+
+def _next_run(found: answers.Plugin, now: datetime) -> datetime | None:
+    if not found.enabled or found.fault is not None or found.schedule is None:
+        return None
+    return schedules.next_due(found.schedule, found.market_hours, now)
 
 
 def _discovered(found: facts.PluginRegistered, registered: set[str]) -> Discovered:
@@ -258,6 +262,7 @@ def _discovered(found: facts.PluginRegistered, registered: set[str]) -> Discover
         plugin_version=found.plugin_version,
         description=found.description,
         default_schedule=found.default_schedule,
+        default_market_hours=found.default_market_hours,
         config_schema=msgspec.json.decode(found.config_schema),
         wants=found.wants,
         fault=found.fault,

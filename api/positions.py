@@ -15,11 +15,11 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api.envelope import Reply, page_of
 from api.office import Office, When
-from api.prices import Prices
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
 from domain import calendar, facts, freshness, mark, market, money, refusals, risk, rules
 from projections import answers, questions, views
+from projections.prices import Prices
 from projections.snapshots import Moneyness
 
 _RANK = {"HIGH": 0, "MEDIUM": 1, "LOW": 2, None: 3}
@@ -222,7 +222,7 @@ async def _told(
 ) -> list[Position]:
     """Positions at the last prices that were known then."""
     scene = await _scene(office, clocks, {each.symbol for each in options})
-    marks = [scene.prices.mark(each.symbol, each.contract) for each in options]
+    marks = [scene.prices.mark(each.symbol, each.contract, each.split_on) for each in options]
     estimates = mark.figures(marks, office.settings.risk_free_rate)
     return [
         _position(option, scene, seen, figures)
@@ -234,7 +234,8 @@ def _position(
     option: questions.OpenOption, scene: _Scene, seen: mark.Mark | None, figures: mark.Figures
 ) -> Position:
     today = calendar.trading_day(scene.at)
-    assessed = _assessed(option, scene.prices.quotes.get(option.symbol), today)
+    quote = scene.prices.quote(option.symbol, option.split_on)
+    assessed = _assessed(option, quote, today)
     return Position(
         wheel_id=option.wheel_id,
         trade_id=option.trade_id,
@@ -255,7 +256,7 @@ def _position(
         mark_state=_mark_state(seen, scene),
         **_option_prices(seen),
         **msgspec.structs.asdict(figures),
-        **_share_price(option.symbol, scene),
+        **_share_price(quote, scene),
     )
 
 
@@ -288,9 +289,9 @@ def _price(price: Decimal | None) -> Decimal | None:
     return None if price is None else money.price(price)
 
 
-def _share_price(symbol: str, scene: _Scene) -> dict[str, Any]:
+def _share_price(quote: market.Quote | None, scene: _Scene) -> dict[str, Any]:
     """What a position says of its share's price, and of who says it."""
-    quote, at = scene.prices.quotes.get(symbol), scene.at
+    at = scene.at
     age = None if quote is None else max(int((at - quote.as_of).total_seconds()), 0)
     return {
         "current_price": None if quote is None else money.price(quote.last),
@@ -327,7 +328,9 @@ def _moneyness(seen: risk.Assessment) -> Moneyness:
 
 async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> Position:
     scene = await _scene(office, clocks, [wheel.symbol])
-    quote = scene.prices.quotes.get(wheel.symbol)
+    async with office.views(clocks, [wheel.id]) as source:
+        split_on = await questions.split_on(source, wheel.id)
+    quote = scene.prices.quote(wheel.symbol, split_on)
     unrealized: Decimal | None = Decimal("0.00")
     if wheel.shares:
         unrealized = None
@@ -353,5 +356,5 @@ async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> P
         mark_state=None,
         **_option_prices(None),
         **msgspec.structs.asdict(mark.UNKNOWN),
-        **_share_price(wheel.symbol, scene),
+        **_share_price(quote, scene),
     )

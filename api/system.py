@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
 
+from api import scheduler
 from api.envelope import Reply
 from api.glance import OVERDUE, Glance
 from api.office import Office
@@ -20,10 +24,12 @@ from api.shapes.system import Health, Info, Part
 from domain import refusals
 from projections import questions
 
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "plugins")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "plugins")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4
+LATE_AFTER = timedelta(minutes=15)
+TROUBLED_FOR = timedelta(days=1)
 _SILENT = Part(status="degraded", reason=f"no answer for {OVERDUE:.0f} s")
 Status = Literal["healthy", "degraded"]
 
@@ -37,10 +43,11 @@ class Pulse:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._store = Glance(self._look_at_store)
         self._views = Glance(self._look_at_views)
+        self._runs = Glance(self._look_at_runs)
 
     async def parts(self) -> dict[str, Part]:
         """The health of each part, by its name."""
-        store, views = await asyncio.gather(self._store(), self._views())
+        store, views, troubles = await asyncio.gather(self._store(), self._views(), self._runs())
         head = 0 if store is None else store.position or 0
         return {
             "event_store": store or _SILENT,
@@ -48,6 +55,7 @@ class Pulse:
             "bus": _bus(self._office),
             "market": _market(self._office),
             **{name: worker(self._office, name, head) for name in WORKERS},
+            "scheduler": _scheduler(self._office, head, troubles or {}),
         }
 
     async def _look_at_store(self) -> Part:
@@ -66,6 +74,13 @@ class Pulse:
         except refusals.Unavailable as error:
             return error
         return await self._office.live.refresh()
+
+    async def _look_at_runs(self) -> dict[tuple[str, str], int]:
+        since = self._office.clock.now() - TROUBLED_FOR
+        try:
+            return await questions.troubles(self._office.live, since)
+        except refusals.Unavailable:
+            return {}  # the views' own part says so
 
 
 class SystemController(Controller):
@@ -88,7 +103,7 @@ class SystemController(Controller):
 
     @get("/api/v1/info")
     async def info(self, office: NamedDependency[Office]) -> Reply[Answer[Info]]:
-        """Version, uptime, sizes, counts, and the ledger's head."""
+        """Version, uptime, sizes, counts, jobs, and the ledger's head."""
         now = office.clock.now()
         head = await asyncio.to_thread(office.log.head)
         shown = Info(
@@ -103,6 +118,7 @@ class SystemController(Controller):
             counts=await _counts(office),
             market=office.settings.market,
             event_store=office.settings.event_store.split(":", maxsplit=1)[0],
+            jobs=await scheduler.planned(office),
         )
         return Reply(Answer(shown, now))
 
@@ -152,6 +168,31 @@ def worker(office: Office, name: str, head: int) -> Part:
         last_heartbeat=heard,
         position=office.beats[name].position,
     )
+
+
+def _scheduler(office: Office, head: int, troubles: Mapping[tuple[str, str], int]) -> Part:
+    """The worker's health, and that of what it runs."""
+    part = worker(office, "scheduler", head)
+    counts: Counter[str] = Counter()
+    for (_, outcome), count in troubles.items():
+        counts[outcome] += count
+    part = msgspec.structs.replace(part, troubles=dict(counts))
+    reason = part.reason or _late(office) or _words(troubles)
+    if reason is None:
+        return part
+    return msgspec.structs.replace(part, status="degraded", reason=reason)
+
+
+def _late(office: Office) -> str | None:
+    late = timedelta(seconds=scheduler.lag(office))
+    if late <= max(LATE_AFTER, SILENT_AFTER * office.clock.speed):
+        return None
+    return f"a job has been due for {late}"
+
+
+def _words(troubles: Mapping[tuple[str, str], int]) -> str | None:
+    told = (f"{job} {outcome} {count}x" for (job, outcome), count in sorted(troubles.items()))
+    return ", ".join(told) or None
 
 
 def _trouble(office: Office, name: str, head: int) -> str | None:

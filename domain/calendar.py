@@ -21,6 +21,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 OPEN = time(9, 30)
 CLOSE = time(16, 0)
 EARLY_CLOSE = time(13, 0)
+SESSION = timedelta(hours=6, minutes=30)
+"""How long a whole session is."""
 
 SECONDS_PER_YEAR = 365 * 86_400
 

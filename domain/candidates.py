@@ -5,6 +5,7 @@ Prices are whole micro-dollars, so that a quote on the very edge of a rule falls
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -12,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from domain import calendar, market, pricing
+from domain import calendar, market, pricing, volatility
 from domain.outlook import Outlook, Source
 
 Ints = npt.NDArray[np.int64]
@@ -22,17 +23,16 @@ Mask = npt.NDArray[np.bool_]
 MICROS: Final = 1_000_000
 UNSAID: Final = -1
 """In place of a price or a count that the provider did not say."""
-_TICKS: Final = 0.01
-_SLACK: Final = 0.02
 _SOURCES: Final[tuple[Source, ...]] = ("contract", "mid", "blend", "rv20")
 
 
 class Sheet(NamedTuple):
     """`strike`, `bid`, `ask` in micro-dollars, `spot` in dollars; DTE in calendar days.
 
-    `volatility` is each contract's own, where it has one; `source` its place in SOURCES. `sigmas`
-    is the distance to the strike in standard deviations, `probability` that of ending in the
-    money, `loss` how far beyond the strike it is then expected to end, in dollars per share.
+    `volatility` is each contract's own, where it has one; `source` its place in SOURCES; `expected`
+    the one that is expected to be realised. `sigmas` is the distance to the strike in standard
+    deviations, `probability` that of ending in the money, `loss` how far beyond the strike it is
+    then expected to end, in dollars per share.
     """
 
     options: tuple[market.OptionMark, ...]
@@ -46,6 +46,7 @@ class Sheet(NamedTuple):
     outside: Ints
     volatility: Floats
     source: Ints
+    expected: Floats
     sigmas: Floats
     probability: Floats
     delta: Floats
@@ -59,14 +60,14 @@ class Sheet(NamedTuple):
 class _Ends(NamedTuple):
     """What belongs to each expiration, spread over the contracts.
 
-    `reports` is whether the company is known to report before it: of that a forecast made of the
-    past knows nothing, and the market's volatility is the better one.
+    `expected` is the volatility that is expected to be realised until then, over `years`; NaN
+    where the contract's own is the best there is.
     """
 
     years: Floats
     dte: Ints
     carry: Floats
-    reports: Mask
+    expected: Floats
 
 
 def sheet(
@@ -82,12 +83,9 @@ def sheet(
     ends = _ends(chain, options, spot, outlook, now)
     strikes = strike / MICROS
     bid, ask = _prices([e.bid for e in options]), _prices([e.ask for e in options])
-    volatility, source = _volatility(options, direction, spot, strikes, (bid, ask), ends, outlook)
-    greeks = pricing.greeks(
-        direction, spot, strikes, ends.years, outlook.rate, ends.carry, volatility
-    )
-    forecast = np.nan if outlook.forecast is None else outlook.forecast
-    expected = np.where(ends.reports | np.isnan(forecast), volatility, forecast)
+    own, source = _volatility(options, direction, spot, strikes, (bid, ask), ends, outlook)
+    greeks = pricing.greeks(direction, spot, strikes, ends.years, outlook.rate, ends.carry, own)
+    expected = np.where(np.isnan(ends.expected), own, ends.expected)
     return Sheet(
         options,
         spot,
@@ -101,9 +99,10 @@ def sheet(
         ends.dte,
         ends.years,
         (strike - micros(chain.underlying.last)) * (1 if direction == "call" else -1),
-        volatility,
+        own,
         source,
-        pricing.sigma_distance(spot, strikes, ends.years, volatility),
+        expected,
+        pricing.sigma_distance(spot, strikes, ends.years, own),
         greeks.probability_itm,
         _said([e.delta for e in options], greeks.delta),
         pricing.expected_loss(
@@ -145,16 +144,34 @@ def _ends(
         years[which],
         dte[which],
         np.array(carry, dtype=np.float64)[which],
-        np.array([outlook.reports_by(today, day) for day in dates], dtype=np.bool_)[which],
+        np.array(_expected(chain, outlook, today, dates, years), dtype=np.float64)[which],
     )
+
+
+def _expected(
+    chain: market.Chain, outlook: Outlook, today: date, dates: list[date], years: Floats
+) -> list[float]:
+    """What is forecast until each expiration; without a forecast what it implies at the money.
+
+    A forecast counts sessions, of which a day has one and a weekend none, and is told over the
+    `years` of the calendar. Of a report to come it knows nothing: then the market knows better.
+    """
+    at_the_money = {} if outlook.forecast is not None else volatility.by_expiration(chain)
+    found = []
+    for day, length in zip(dates, years.tolist(), strict=True):
+        if outlook.reports_by(today, day) or length <= 0:
+            found.append(math.nan)
+        elif outlook.forecast is None:
+            found.append(at_the_money.get(day, math.nan))
+        else:
+            sessions = calendar.traded(chain.as_of, calendar.close_at(day)) / calendar.SESSION
+            found.append(outlook.forecast * math.sqrt(sessions / volatility.SESSIONS / length))
+    return found
 
 
 def _carry(outlook: Outlook, today: date, expiration: date, years: float, spot: float) -> float:
     """The dividends before an expiration as a continuous yield until then."""
-    paid = outlook.dividends_before(today, expiration)
-    if years <= 0 or not 0 < paid < spot:
-        return 0.0
-    return float(-np.log1p(-paid / spot) / years)
+    return float(pricing.carried(outlook.dividends_before(today, expiration), spot, years))
 
 
 def _volatility(
@@ -176,10 +193,9 @@ def _volatility(
     fixed = spot, strikes, ends.years, outlook.rate, ends.carry
     implied = pricing.implied_volatility(direction, mid, *fixed)
     told = _said([each.implied_volatility for each in options], np.full(len(options), np.nan))
-    off = np.abs(pricing.greeks(direction, *fixed, told).price - mid)
+    quoted = np.where(np.isnan(mid), np.nan, bid), np.where(np.isnan(mid), np.nan, ask)
     with np.errstate(invalid="ignore"):
-        misfit = ~np.isnan(implied) & (off > (ask - bid) / 2 + _TICKS + _SLACK * mid)
-        own = np.where((told > 0) & ~misfit, told, np.nan)
+        own = np.where((told > 0) & ~pricing.misfits(direction, told, quoted, fixed), told, np.nan)
     ours = outlook.rv20 if outlook.forecast is None else outlook.forecast
     last = np.full(len(options), np.nan if ours is None else ours)
     among = np.array([own, implied, last])

@@ -23,13 +23,16 @@ Collateral = Literal["cash_secured", "margin"]
 Severity = Literal["LOW", "MEDIUM", "HIGH"]
 PriceState = Literal["live", "delayed", "stale"]
 Scalar = str | int | bool | None
-PluginTrigger = Literal["schedule", "catch_up", "manual"]
+MarketHours = Literal["any", "market_hours", "sessions"]
+Trigger = Literal["schedule", "catch_up", "manual"]
+RunOutcome = Literal["succeeded", "failed", "timed_out", "missed", "skipped"]
 PluginOutcome = Literal["succeeded", "failed", "timed_out", "out_of_memory", "refused", "broken"]
 
 SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
 ABOUT_NO_TRADE = UUID("b2c9d7f4-31e6-5d08-9a4b-7c0e6f8a1d35")
 """The namespace of alerts that no trade is the subject of."""
 WATCHLIST_STREAM = UUID("a4ac1550-7561-50a0-a37d-73aa4479083f")
+_JOBS = UUID("c31f3b1c-5f0a-5c57-9f0e-2d8a7be4a6d2")
 _OPPORTUNITIES = UUID("0774a51f-3108-5341-97d4-3d3cab577091")
 _PLUGINS = UUID("5c1de0b4-7a2f-5b1e-9d36-2f0c8e47a6b1")
 
@@ -381,15 +384,68 @@ class OpportunityRead(OfOpportunity, frozen=True, kw_only=True, tag="Opportunity
     """Somebody has looked at it."""
 
 
-class Timetable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When something is due: every so many seconds, or by a cron expression in New York time.
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a job or a plugin is due; one of the first three is said.
 
-    With `sessions_only` only on days on which the exchange opens.
+    Every so many seconds, at the times of a crontab's five fields on the clocks of `timezone`, or
+    so many minutes after the close of every session.
     """
 
     interval_seconds: int | None = None
     cron: str | None = None
-    sessions_only: bool = False
+    after_close_minutes: int | None = None
+    timezone: str = "America/New_York"
+
+
+class OfJob(Fact, frozen=True, kw_only=True):
+    """A fact of one job: for all portfolios, or for one."""
+
+    job: str
+    portfolio_id: UUID | None = None
+
+
+class JobConfigured(OfJob, frozen=True, kw_only=True, tag="JobConfigured"):
+    """How a job is run from now on; all of it as it now stands.
+
+    An attempt may take `timeout_seconds` of real time. It is repeated up to `retries` times, first
+    after `backoff_seconds` of market time, then after twice as many each time.
+    """
+
+    enabled: bool
+    schedule: Schedule
+    market_hours: MarketHours
+    timeout_seconds: int
+    retries: int
+    backoff_seconds: int
+    settings: dict[str, Scalar] = {}
+
+
+class FailedItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A piece of a run's work that failed, and why."""
+
+    item: str
+    why: str
+
+
+class JobRan(OfJob, frozen=True, kw_only=True, tag="JobRan"):
+    """What became of the run of a job that was due at an instant.
+
+    One that was missed or skipped never started. `failed` counts the pieces of work that were in
+    vain; `items` has the first of them.
+    """
+
+    run_id: UUID
+    due_at: datetime
+    trigger: Trigger
+    outcome: RunOutcome
+    started_at: datetime | None
+    finished_at: datetime
+    done: int = 0
+    failed: int = 0
+    items: tuple[FailedItem, ...] = ()
+    attempts: int = 0
+    error: str | None = None
+    message: str | None = None
 
 
 class OfPlugin(Fact, frozen=True, kw_only=True):
@@ -410,7 +466,8 @@ class AsInspected(OfPlugin, frozen=True, kw_only=True):
     digest: str
     plugin_version: str
     description: str
-    default_schedule: Timetable | None
+    default_schedule: Schedule | None
+    default_market_hours: MarketHours = "any"
     config_schema: str
     wants: tuple[str, ...] = ()
     fault: str | None = None
@@ -432,7 +489,8 @@ class PluginConfigured(OfPlugin, frozen=True, kw_only=True, tag="PluginConfigure
     """
 
     enabled: bool
-    schedule: Timetable | None
+    schedule: Schedule | None
+    market_hours: MarketHours = "any"
     config: str
     grants: tuple[str, ...]
     timeout_seconds: int
@@ -452,7 +510,7 @@ class PluginRan(OfPlugin, frozen=True, kw_only=True, tag="PluginRan"):
     run_id: UUID
     plugin_version: str
     due_at: datetime
-    trigger: PluginTrigger
+    trigger: Trigger
     started_at: datetime
     finished_at: datetime
     outcome: PluginOutcome
@@ -484,6 +542,7 @@ ValuationFact = PositionMarked
 SettingsFact = DefaultPortfolioChosen | ConfigurationChanged
 WatchlistFact = SymbolWatched | SymbolUnwatched
 OpportunityFact = OpportunityFound | OpportunityRead
+JobFact = JobConfigured | JobRan
 PluginFact = PluginRegistered | PluginReloaded | PluginConfigured | PluginRemoved
 PluginRunFact = PluginRan
 
@@ -495,6 +554,7 @@ STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "settings": get_args(SettingsFact),
     "watchlist": get_args(WatchlistFact),
     "opportunity": get_args(OpportunityFact),
+    "job": get_args(JobFact),
     "plugin": get_args(PluginFact),
     "plugin_run": (PluginRan,),
 }
@@ -663,6 +723,16 @@ def opportunity_stream(contract: OfOpportunity) -> UUID:
     strike = f"{contract.strike.normalize():f}"
     named = (contract.symbol, contract.direction, strike, contract.expiration_date, contract.day)
     return uuid5(_OPPORTUNITIES, "|".join(map(str, named)))
+
+
+def job_stream(job: str, portfolio_id: UUID | None = None) -> UUID:
+    """The configuration of one job, for all portfolios or for one."""
+    return uuid5(_JOBS, f"{job}|{portfolio_id or ''}")
+
+
+def run_stream(job: str, portfolio_id: UUID | None, due_at: datetime) -> UUID:
+    """One per due time, which is also the run's id: who runs it twice means the same run."""
+    return uuid5(job_stream(job, portfolio_id), due_at.astimezone(UTC).isoformat())
 
 
 def plugin_stream(name: str) -> UUID:

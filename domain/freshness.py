@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from domain import calendar, market
@@ -36,3 +36,11 @@ def price_state(
     if quote is None:
         return "missing"
     return worth(quote.state, quote.as_of, now, STALE_AFTER, answering=answering)
+
+
+def before_split(as_of: datetime, split_on: date | None) -> bool:
+    """Whether a price is of a day before the last split: then it is of another share.
+
+    Days, not instants: a split counts from the morning, and is often entered in the course of it.
+    """
+    return split_on is not None and calendar.trading_day(as_of) < split_on

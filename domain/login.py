@@ -36,7 +36,9 @@ def told(provider: market.Provider, severity: facts.Severity, now: datetime) -> 
 
 
 def _says(provider: market.Provider, now: datetime) -> str:
-    if provider.state == "unauthenticated" or provider.login is None or now >= provider.login.ends:
+    if provider.login is None:
+        return "Nobody is logged in at Schwab: no prices come until somebody logs in"
+    if provider.state == "unauthenticated" or now >= provider.login.ends:
         return "The login at Schwab has ended: no prices come until somebody logs in again"
     ends = f"{provider.login.ends.astimezone(calendar.NEW_YORK):%Y-%m-%d %H:%M}"
     return f"The login at Schwab ends on {ends} New York time: log in again before"

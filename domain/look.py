@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from domain import calendar, market, risk
+from domain import calendar, freshness, mark, market, risk
 from domain.risk import Floats, Ints, Mask
 
 Standing = Mapping[str, Ints]
@@ -155,8 +155,12 @@ def look(
     """Look at a book now, and how its options stand, where there is a price to be trusted."""
     on = calendar.trading_day(at)
     quote, said = known.quote, known.marks
-    if quote is not None and not risk.trusted(quote, at):
+    if quote is not None and not (
+        risk.trusted(quote, at) and not freshness.before_split(quote.as_of, book.split_on)
+    ):
         quote = None
+    if said is not None and freshness.before_split(said.said.as_of, book.split_on):
+        said = None
     stands = None if quote is None else risk.evaluate(book, quote.last)
     found = Look(
         book=book,
@@ -198,15 +202,14 @@ def _within(age: timedelta, since: datetime, now: datetime) -> bool:
     return now - since <= age or calendar.traded(since, now) <= age
 
 
-def middle(mark: market.OptionMark) -> Decimal | None:
+def middle(said: market.OptionMark) -> Decimal | None:
     """The middle of bid and ask, in USD per share, where both are known and make sense."""
-    bid, ask = _real(mark.bid), offered(mark)
-    return None if bid is None or ask is None or not 0 <= bid <= ask else (bid + ask) / 2
+    return mark.middle(said.bid, said.ask)
 
 
-def offered(mark: market.OptionMark) -> Decimal | None:
+def offered(said: market.OptionMark) -> Decimal | None:
     """What buys it back, in USD per share; an ask of nothing is none: nobody gives it away."""
-    ask = _real(mark.ask)
+    ask = _real(said.ask)
     return ask if ask is not None and ask > 0 else None
 
 

@@ -22,7 +22,6 @@ import numpy as np
 from domain import calendar, facts, freshness, market, money, pricing
 
 STANDARD: Final = Decimal(100)
-_NO_DIVIDENDS: Final = 0.0
 
 
 class Contract(NamedTuple):
@@ -38,7 +37,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """One contract in the market, with the price of its share in the same instant.
 
     `mid` is None where there is no market to be in the middle of; `said` is all else that the
-    provider told, None where nothing but the mid is known.
+    provider told, None where nothing but the mid is known; `dividend` is the share's next.
     """
 
     contract: Contract
@@ -47,6 +46,24 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
     state: market.PriceState
     said: market.OptionMark | None = None
+    dividend: market.Dividend | None = None
+
+    @property
+    def quote(self) -> tuple[float, float]:
+        """Bid and ask, where there is a market between them; else NaN."""
+        if self.mid is None or self.said is None:
+            return math.nan, math.nan
+        assert self.said.bid is not None
+        assert self.said.ask is not None
+        return float(self.said.bid), float(self.said.ask)
+
+    @property
+    def due(self) -> float:
+        """What goes ex between the mark and the expiration, in dollars per share."""
+        if self.dividend is None:
+            return 0.0
+        first, last = calendar.trading_day(self.as_of), self.contract.expiration
+        return float(self.dividend.amount) if first < self.dividend.ex_date <= last else 0.0
 
     @property
     def extrinsic(self) -> Decimal | None:
@@ -96,6 +113,7 @@ def board(held: market.HeldMarks) -> Board:
             as_of=held.as_of,
             state=held.state,
             said=said,
+            dividend=held.dividend,
         )
         for contract, said in contracts.items()
     }
@@ -136,11 +154,13 @@ def figures(marks: Sequence[Mark | None], rate: float) -> list[Figures]:
     """The estimates of each mark, as the provider said them; what it left out is reckoned.
 
     With the volatility that it said, else the one that the mid implies; `rate` a year, as in
-    domain/pricing.py, and no dividends. P(ITM) is always reckoned: no provider says it.
+    domain/pricing.py. P(ITM) is always reckoned: no provider says it. A volatility that does not
+    fit the provider's own bid and ask is not believed, as where a sale is weighed, and neither are
+    the greeks that came with it.
     """
     known = [each for each in marks if each is not None]
     reckoned = iter(_reckoned(known, rate) if known else ())
-    return [UNKNOWN if each is None else _completed(each, next(reckoned)) for each in marks]
+    return [UNKNOWN if each is None else next(reckoned) for each in marks]
 
 
 def _reckoned(marks: Sequence[Mark], rate: float) -> list[Figures]:
@@ -151,21 +171,29 @@ def _reckoned(marks: Sequence[Mark], rate: float) -> list[Figures]:
     years = np.array(
         [calendar.years_to_expiry(each.as_of, each.contract.expiration) for each in marks]
     )
+    carry = pricing.carried([each.due for each in marks], spots, years)
+    fixed = spots, strikes, years, rate, carry
     said = np.array([_said_volatility(each) for each in marks])
     mids = [math.nan if each.mid is None else float(each.mid) for each in marks]
-    sought = np.where(np.isnan(said), mids, math.nan)
-    implied = pricing.implied_volatility(sides, sought, spots, strikes, years, rate, _NO_DIVIDENDS)
-    volatility = np.where(np.isnan(said), implied, said)
-    found = pricing.greeks(sides, spots, strikes, years, rate, _NO_DIVIDENDS, volatility)
+    bids, asks = np.array([each.quote for each in marks]).T
+    misfit = pricing.misfits(sides, said, (bids, asks), fixed)
+    implied = pricing.implied_volatility(sides, mids, *fixed)
+    volatility = np.where(np.isnan(said) | misfit, implied, said)
+    found = pricing.greeks(sides, *fixed, volatility)
     columns = (volatility, found.delta, found.gamma, found.theta, found.vega, found.probability_itm)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        Figures(**dict(zip(Figures.__struct_fields__, map(_number, row), strict=True)))
-        for row in zip(*(column.tolist() for column in columns), strict=True)
+        _completed(each, Figures(**_named(row)), believed=not wrong)
+        for each, row, wrong in zip(marks, rows, misfit.tolist(), strict=True)
     ]
 
 
-def _completed(mark: Mark, reckoned: Figures) -> Figures:
-    if mark.said is None:
+def _named(row: Sequence[float]) -> dict[str, float | None]:
+    return dict(zip(Figures.__struct_fields__, map(_number, row), strict=True))
+
+
+def _completed(mark: Mark, reckoned: Figures, *, believed: bool) -> Figures:
+    if mark.said is None or not believed:
         return reckoned
     told = {
         field: value

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from domain import commands, facts, refusals, timetable
+from domain import commands, facts, refusals, schedule
 
 Status = Literal["healthy", "disabled", "failed", "timed_out", "out_of_memory", "refused", "broken"]
 
@@ -63,11 +63,10 @@ class Remove(commands.Command, frozen=True, kw_only=True):
 
 
 class Schedule(commands.Command, frozen=True, kw_only=True):
-    """When a plugin runs: every so many seconds of market time, or by cron in New York time."""
+    """When a plugin runs, said as a job's times are; none of it is left from before."""
 
-    interval_seconds: int | None = None
-    cron: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
-    sessions_only: bool = False
+    schedule: facts.Schedule
+    market_hours: facts.MarketHours = "any"
 
 
 class Configure(commands.Command, frozen=True, kw_only=True):
@@ -149,6 +148,7 @@ def _fresh(found: facts.PluginRegistered) -> facts.PluginConfigured:
         plugin=found.plugin,
         enabled=False,
         schedule=found.default_schedule,
+        market_hours=found.default_market_hours,
         config="{}",
         grants=(),
         timeout_seconds=TIMEOUT,
@@ -156,8 +156,10 @@ def _fresh(found: facts.PluginRegistered) -> facts.PluginConfigured:
     )
 
 
-def _rhythm(decided: facts.PluginConfigured) -> tuple[bool, facts.Timetable | None]:
-    return decided.enabled, decided.schedule
+def _rhythm(
+    decided: facts.PluginConfigured,
+) -> tuple[bool, facts.Schedule | None, facts.MarketHours]:
+    return decided.enabled, decided.schedule, decided.market_hours
 
 
 def law(plugin: Plugin, fact: facts.PluginFact) -> refusals.Refusal | None:
@@ -181,6 +183,7 @@ def decide(
     plugin: Plugin,
     name: str,
     order: Order,
+    now: datetime,
     found: facts.PluginRegistered | None = None,
     fits: Fits = lambda _config, _schema: None,
 ) -> list[facts.PluginFact]:
@@ -190,7 +193,7 @@ def decide(
     for a plugin that is not registered or not there, refusals.Exists for one that is registered,
     refusals.OutOfTurn for enabling what is broken, refusals.Invalid for what cannot be meant.
     """
-    fact = _fact(plugin, name, order, found, fits)
+    fact = _fact(plugin, name, order, now, found, fits)
     if refusal := law(plugin, fact):
         raise refusal
     return [] if fact == plugin.decided else [fact]
@@ -200,6 +203,7 @@ def _fact(
     plugin: Plugin,
     name: str,
     order: Order,
+    now: datetime,
     found: facts.PluginRegistered | None,
     fits: Fits,
 ) -> facts.PluginFact:
@@ -211,7 +215,7 @@ def _fact(
         case Remove():
             return facts.PluginRemoved(plugin=name)
         case _:
-            return _configured(plugin, name, order, fits)
+            return _configured(plugin, name, order, now, fits)
 
 
 def _there(plugin: Plugin, name: str) -> facts.AsInspected:
@@ -224,46 +228,38 @@ def _configured(
     plugin: Plugin,
     name: str,
     order: Enable | Disable | Schedule | Configure | Grant | Limit,
+    now: datetime,
     fits: Fits,
 ) -> facts.PluginConfigured:
-    found, now = _there(plugin, name), plugin.decided
-    assert now is not None
+    found, before = _there(plugin, name), plugin.decided
+    assert before is not None
     match order:
         case Enable():
             if found.fault is not None:
                 raise refusals.OutOfTurn(
                     f"{name} cannot be loaded: {found.fault}", expected="a plugin that can be"
                 )
-            fits(now.config, found.config_schema)
-            return replace(now, enabled=True)
+            fits(before.config, found.config_schema)
+            return replace(before, enabled=True)
         case Disable():
-            return replace(now, enabled=False)
+            return replace(before, enabled=False)
         case Schedule():
-            return replace(now, schedule=_schedule(order))
+            schedule.check(order.schedule, order.market_hours, now)
+            return replace(before, schedule=order.schedule, market_hours=order.market_hours)
         case Configure(config=config):
             told = _ENCODER.encode(config).decode()
             fits(told, found.config_schema)
-            return replace(now, config=told)
+            return replace(before, config=told)
         case Grant(commands=granted):
-            return replace(now, grants=_granted(granted))
+            return replace(before, grants=_granted(granted))
         case Limit(timeout_seconds=seconds, memory_mb=memory):
             return replace(
-                now,
-                timeout_seconds=seconds or now.timeout_seconds,
-                memory_mb=memory or now.memory_mb,
+                before,
+                timeout_seconds=seconds or before.timeout_seconds,
+                memory_mb=memory or before.memory_mb,
             )
         case _:
             assert_never(order)
-
-
-def _schedule(order: Schedule) -> facts.Timetable:
-    table = facts.Timetable(
-        interval_seconds=order.interval_seconds,
-        cron=order.cron,
-        sessions_only=order.sessions_only,
-    )
-    timetable.check(table)
-    return table
 
 
 def _granted(granted: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,8 +20,11 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 Input = Any
 """A number, or what numpy can make an array of numbers from."""
+Fixed = tuple[Input, Input, Input, Input, Input]
+"""Spot, strike, years, rate and dividend yield."""
 
 LOWEST: Final = 1e-4
 HIGHEST: Final = 10.0
@@ -30,6 +33,8 @@ _STEPS: Final = 60
 _CLOSE: Final = 1e-14
 _ROUNDING: Final = 1e-15
 _DAYS: Final = 365
+_TICK: Final = 0.01
+_SLACK: Final = 0.02
 _POINT: Final = 0.01
 _ROOT_TAU: Final = math.sqrt(2 * math.pi)
 _SIDES: Final = {"call": 1.0, "c": 1.0, "put": -1.0, "p": -1.0}
@@ -165,6 +170,31 @@ def _guess(sought: Floats, moneyness: Floats, low: Floats, high: Floats) -> Floa
     near: Floats = sought * _ROOT_TAU
     guess = np.maximum(np.sqrt(2 * moneyness), np.minimum(near, 1.0))
     return np.clip(guess, low, high)
+
+
+def misfits(side: Input, volatility: Input, quote: tuple[Input, Input], fixed: Fixed) -> Mask:
+    """Whether a volatility cannot be that of an option which is quoted at such a bid and ask.
+
+    It fits within half the spread, a cent and a fiftieth of the middle; where the middle implies
+    no volatility, nothing is known against one. Who told one that does not fit has reckoned with
+    another time, say, or another price.
+    """
+    bid, ask = (np.asarray(each, np.float64) for each in quote)
+    middle = (bid + ask) / 2
+    implied = implied_volatility(side, middle, *fixed)
+    off = np.abs(greeks(side, *fixed, volatility).price - middle)
+    with np.errstate(invalid="ignore"):
+        apart: Mask = off > (ask - bid) / 2 + _TICK + _SLACK * middle
+    return apart & ~np.isnan(implied)
+
+
+def carried(paid: Input, spot: Input, years: Input) -> Floats:
+    """Dividends in dollars per share as a continuous yield until then; 0 where there is none."""
+    paid, spot, years = (np.asarray(each, np.float64) for each in (paid, spot, years))
+    with np.errstate(all="ignore"):
+        return np.where(
+            (years > 0) & (paid > 0) & (paid < spot), -np.log1p(-paid / spot) / years, 0
+        )
 
 
 def strike_at(sigmas: Input, side: Input, spot: Input, years: Input, volatility: Input) -> Floats:

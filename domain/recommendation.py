@@ -8,10 +8,9 @@ Every contract of a side is asked every rule of `RULES`; what none rejects is ra
   old tool, which has no term for money.
 
 P(ITM) is the market's: of the contract's own volatility. The expected loss is ours: of the
-volatility that is expected to be realised (`Outlook.forecast`), where enough is known to expect
-one. Were both the market's, their product would be the option's own price, and no sale would be
-worth more than another (docs/decisions/035). Where nothing is forecast, that is so: then the
-expected return of every sale is what its spread and fees cost, and the cheapest comes first.
+volatility that is expected to be realised (`Sheet.expected`). Were both of the contract's own,
+their product would be the option's own price, and no sale would be worth more than another: see
+docs/decisions/035.
 """
 
 from __future__ import annotations
@@ -53,6 +52,8 @@ LITTLE_YIELD: Final = 5.0
 SOON: Final = 7
 MOST_IN_ONE: Final = Decimal("0.25")
 _EDGE: Final = 1e-9
+_MANY: Final = 100
+"""Contracts over which a fee is not lost in the cent that it is rounded to."""
 _YEAR: Final = 365
 _TENTH: Final = 0.1
 
@@ -74,7 +75,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 
     `collateral` None secures as much as is asked, one contract at a time. `basis` is the adjusted
     cost basis per share. `in_symbol` is what the portfolio has in this symbol already, `capital`
-    all that it has; None where there is no portfolio.
+    all that it has, in cash and in shares at what they cost; None where there is no portfolio.
     """
 
     collateral: Decimal | None = None
@@ -109,6 +110,7 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     delta: float | None
     implied_volatility: float
     volatility_source: Source
+    expected_volatility: float
     annualized_yield_pct: float
     expected_return_pct: float
     static_return_pct: float | None
@@ -314,7 +316,7 @@ def bias(sigmas: Floats, probability_itm: Floats, dte: Ints) -> Floats:
 
 
 def _desk(rows: Sheet, terms: Terms, means: Means, tariff: fees.Schedule, now: datetime) -> _Desk:
-    charged = micros(fee(tariff, 1, calendar.trading_day(now)))
+    charged = micros(fee(tariff, _MANY, calendar.trading_day(now)) / _MANY)
     slippage = np.where(rows.ask > rows.bid, (rows.ask - rows.bid) // 2, 0) * MULTIPLIER
     return _Desk(
         rows,
@@ -387,6 +389,7 @@ def _recommendation(
         delta=_figure(rows.delta[place]),
         implied_volatility=_figure(rows.volatility[place]),
         volatility_source=rows.source_of(place),
+        expected_volatility=_figure(rows.expected[place]),
         annualized_yield_pct=_rate(total - charged, tied, int(rows.dte[place])),
         expected_return_pct=round(expected, 4),
         static_return_pct=_percent(option.bid, spot) if is_call else None,
@@ -452,11 +455,12 @@ def _warnings(
     ]
     if found.annualized_yield_pct < LITTLE_YIELD:
         said.append(f"annual yield {found.annualized_yield_pct:.1f}% is under {LITTLE_YIELD:.0f}%")
-    if outlook.forecast is not None and found.expected_return_pct < 0:
+    if found.expected_return_pct < 0:
         said.append("expected return is negative: the premium does not pay for the risk")
     if found.dte <= SOON:
         said.append(f"expires in {found.dte} days" if found.dte > 1 else "expires in 1 day")
-    if found.ask - found.bid > Decimal(_TENTH) * (found.ask + found.bid) / 2:
+    spread = found.ask - found.bid
+    if spread > money.CENT and spread > Decimal(_TENTH) * (found.ask + found.bid) / 2:
         said.append(f"wide spread: {found.bid} to {found.ask}")
     if found.open_interest < LITTLE_INTEREST:
         said.append(f"low open interest: {found.open_interest}")

@@ -48,6 +48,7 @@ class OpenOption(msgspec.Struct, frozen=True):
 
     `strike` is USD per share, `contracts` what is still open, `premium` its net opening premium in
     USD, `multiplier` in shares a contract: who only asks where it stands needs neither of the two.
+    `split_on` is the day of the last split of its shares: no price of a day before is theirs.
     """
 
     wheel_id: UUID
@@ -60,6 +61,7 @@ class OpenOption(msgspec.Struct, frozen=True):
     contracts: int
     multiplier: Decimal = STANDARD
     premium: Decimal = money.ZERO
+    split_on: date | None = None
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -134,6 +136,7 @@ class Book(msgspec.Struct, frozen=True):
 
     `strikes` and `premiums` in micro-dollars, `shares` of all contracts; `sides` is 1 for a put and
     -1 for a call; `expiry` says for each option which of the different `expirations` is its own.
+    `split_on` is the day of the symbol's last split.
     """
 
     options: tuple[OpenOption, ...]
@@ -143,6 +146,7 @@ class Book(msgspec.Struct, frozen=True):
     shares: Floats
     expirations: tuple[date, ...]
     expiry: Ints
+    split_on: date | None = None
 
     def dte_trading(self, on: date) -> Ints:
         """Sessions left to each option."""
@@ -184,6 +188,7 @@ def book(options: Sequence[OpenOption]) -> Book:
         np.array([float(each.multiplier * each.contracts) for each in options], dtype=np.float64),
         expirations,
         np.array([places[each.expiration_date] for each in options], dtype=np.int64),
+        max((each.split_on for each in options if each.split_on is not None), default=None),
     )
 
 

@@ -111,7 +111,6 @@ class _Now(msgspec.Struct, frozen=True):
 
     place: int
     ask: Decimal
-    mid: Decimal
 
 
 def advised(
@@ -157,7 +156,7 @@ def _found(rows: Sheet, held: Open) -> _Now:
         if (option.strike, option.expiration) == (held.strike, held.expiration):
             if option.ask is None or option.ask <= 0:
                 raise market.NoData(held.symbol, "nobody offers the option that is open")
-            return _Now(place, option.ask, ((option.bid or money.ZERO) + option.ask) / 2)
+            return _Now(place, option.ask)
     raise market.NoData(held.symbol, "the option that is open is not in the chain")
 
 

@@ -4,7 +4,7 @@
     views.advanced                                        nudge: the projector's position
     ledger.event.<kind>.<stream id>.<Name>                LEDGER   every fact, once, in order
     market.quote.<SYMBOL>, market.chain.<SYMBOL>          MARKET   prices as they come in
-    market.ask, scan.ask, plugins.ask                     a question, answered to who asks
+    market.ask, scan.ask, jobs.ask, plugins.ask           a question, answered to who asks
     risk.position.<portfolio>.<wheel>                     RISK     a position's risk changed
     risk.alert.<severity>.<SYMBOL>.<rule>                 RISK     raised, cleared, seen, muted
     opportunity.<SYMBOL>                                  RISK     what a scan found
@@ -39,6 +39,7 @@ EVERY_HEARTBEAT: Final = "ops.heartbeat.>"
 
 MARKET_ASK: Final = "market.ask"
 SCAN_ASK: Final = "scan.ask"
+JOBS_ASK: Final = "jobs.ask"
 PLUGINS_ASK: Final = "plugins.ask"
 
 QUOTES_BUCKET: Final = "quotes"
@@ -56,7 +57,8 @@ OPPORTUNITY_SCANNING: Final = "opportunity_scanning"
 OpportunityStatus = Literal["found", "read"]
 ScanStatus = Literal["running", "succeeded", "failed"]
 AlertStatus = Literal["raised", "cleared", "acknowledged", "muted"]
-Outcome = Literal["started", "progress", "succeeded", "failed"]
+Outcome = Literal["started", "progress", "succeeded", "failed", "missed"]
+RunStatus = Literal["running"] | facts.RunOutcome
 WorkerState = Literal["starting", "running", "waiting", "stopping"]
 
 AnyFact = (
@@ -68,6 +70,7 @@ AnyFact = (
     | facts.SettingsFact
     | facts.WatchlistFact
     | facts.OpportunityFact
+    | facts.JobFact
     | facts.PluginFact
     | facts.PluginRunFact
 )
@@ -156,6 +159,9 @@ CHANNELS: Final[dict[str, Channel]] = {
     "market.quote": Channel("market.quote.{symbol}", "MARKET"),
     "market.chain": Channel("market.chain.{symbol}", "MARKET"),
     "market.ask": Channel(MARKET_ASK, None),
+    "scan.ask": Channel(SCAN_ASK, None),
+    "jobs.ask": Channel(JOBS_ASK, None),
+    "plugins.ask": Channel(PLUGINS_ASK, None),
     "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
     "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
     "opportunity": Channel("opportunity.{symbol}", "RISK"),
@@ -262,12 +268,31 @@ class MarketQuestion(msgspec.Struct, frozen=True):
     patient: bool = False
 
 
+class RoundQuestion(msgspec.Struct, frozen=True):
+    """Please fetch the quotes of these symbols now, publish them, and then answer."""
+
+    symbols: tuple[str, ...]
+    kind: Literal["quotes"] = "quotes"
+
+
+class Unquoted(msgspec.Struct, frozen=True):
+    """A symbol of which no quote came: the name of the fault, and why."""
+
+    symbol: str
+    fault: str
+    why: str
+
+
 class MarketAnswer(msgspec.Struct, frozen=True):
-    """It is there; or why not: the name of the fault, in words, and when to ask again."""
+    """It is there; or why not: the name of the fault, in words, and when to ask again.
+
+    Of a round, `unquoted` has those symbols whose quotes did not come.
+    """
 
     fault: str | None = None
     why: str = ""
     retry_after: float | None = None
+    unquoted: tuple[Unquoted, ...] = ()
 
 
 class OpportunityNotice(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,7 +328,10 @@ def opportunity_notice(recorded: facts.Recorded, fact: facts.OpportunityFact) ->
 
 
 class JobNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """How one run of a job stands at `at`: of `total` pieces `done`, `failed` of these in vain."""
+    """How one run of a job stands at `at`: of `total` pieces `done`, `failed` of these in vain.
+
+    The scheduler also tells for which instant the run was due, and what made it run.
+    """
 
     job: str
     run_id: UUID
@@ -315,6 +343,9 @@ class JobNotice(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     found: int
     message: str | None = None
+    portfolio_id: UUID | None = None
+    due_at: datetime | None = None
+    trigger: facts.Trigger | None = None
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -376,6 +407,80 @@ class ScanReply(msgspec.Struct, frozen=True):
     """
 
     scan: Scan | None
+    conflict: str | None = None
+
+
+# --- questions and answers about jobs --------------------------------------------------------
+
+
+class JobRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a job as it stands; one that was missed or skipped never started.
+
+    `failed` counts the pieces of work that were in vain, `items` has the first of them, and
+    `duration_seconds` is in market time.
+    """
+
+    run_id: UUID
+    job: str
+    portfolio_id: UUID | None
+    due_at: datetime
+    trigger: facts.Trigger
+    outcome: RunStatus
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_seconds: float | None
+    attempts: int
+    done: int
+    failed: int
+    items: tuple[facts.FailedItem, ...]
+    error: str | None
+    message: str | None
+
+
+def job_run(ran: facts.JobRan) -> JobRun:
+    """How a run ended."""
+    took = None if ran.started_at is None else ran.finished_at - ran.started_at
+    return JobRun(
+        run_id=ran.run_id,
+        job=ran.job,
+        portfolio_id=ran.portfolio_id,
+        due_at=ran.due_at,
+        trigger=ran.trigger,
+        outcome=ran.outcome,
+        started_at=ran.started_at,
+        finished_at=ran.finished_at,
+        duration_seconds=None if took is None else took.total_seconds(),
+        attempts=ran.attempts,
+        done=ran.done,
+        failed=ran.failed,
+        items=ran.items,
+        error=ran.error,
+        message=ran.message,
+    )
+
+
+class JobOrder(msgspec.Struct, frozen=True):
+    """Run this job now, for all portfolios or for one; the same id asks for the same run."""
+
+    id: UUID
+    job: str
+    portfolio_id: UUID | None = None
+    request_id: str | None = None
+
+
+class JobQuestion(msgspec.Struct, frozen=True):
+    """Run a job, and say how the run stands; without an order, what runs now."""
+
+    order: JobOrder | None = None
+
+
+class JobReply(msgspec.Struct, frozen=True):
+    """The run that was asked for or, where `conflict` says why it was not begun, another one.
+
+    Without an order, all that run.
+    """
+
+    runs: tuple[JobRun, ...]
     conflict: str | None = None
 
 

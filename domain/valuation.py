@@ -18,7 +18,18 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
-from domain import calendar, commands, facts, mark, market, moments, money, refusals, risk
+from domain import (
+    calendar,
+    commands,
+    facts,
+    freshness,
+    mark,
+    market,
+    moments,
+    money,
+    refusals,
+    risk,
+)
 from domain import trade as trades
 from domain import wheel as wheels
 from domain.story import Story
@@ -120,8 +131,10 @@ def decide(
         raise refusals.AppliedBefore(
             f"{command.external_id} is recorded already", external_id=command.external_id
         )
-    price = _price(story, command, quote, at)
     wheel = story.wheel_at(at)
+    if quote is not None and freshness.before_split(quote.as_of, wheel.split_on):
+        quote = None
+    price = _price(story, command, quote, at)
     known = _market(wheel, mids) | _given(wheel, command.options)
     fact = _marked(story.wheel_id, wheel, price, known, calendar.trading_day(at))
     learned = now

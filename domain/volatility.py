@@ -154,11 +154,18 @@ def at_the_money(chain: market.Chain, days: float = MONTH, rate: float = 0.0) ->
     volatility; it hardly matters a month out.
     """
     tenor = days / 365
-    smiles = sorted(_smiles(chain), key=lambda smile: smile.years)
+    smiles = sorted(_smiles(chain).values(), key=lambda smile: smile.years)
     before = (smile for smile in reversed(smiles) if smile.years <= tenor)
     after = (smile for smile in smiles if smile.years > tenor)
     spot = float(chain.underlying.last)
     return _between(_first(before, spot, rate), _first(after, spot, rate), tenor)
+
+
+def by_expiration(chain: market.Chain, rate: float = 0.0) -> dict[date, float]:
+    """The volatility at the money of each expiration that says anything."""
+    spot = float(chain.underlying.last)
+    points = {day: _point(smile, spot, rate) for day, smile in _smiles(chain).items()}
+    return {day: math.sqrt(point.variance / point.years) for day, point in points.items() if point}
 
 
 def _between(before: _Point | None, after: _Point | None, tenor: float) -> float | None:
@@ -178,14 +185,14 @@ def _first(smiles: Iterable[_Smile], spot: float, rate: float) -> _Point | None:
     return next((point for point in points if point), None)
 
 
-def _smiles(chain: market.Chain) -> list[_Smile]:
+def _smiles(chain: market.Chain) -> dict[date, _Smile]:
     listed: dict[date, list[market.OptionMark]] = {}
     for option in chain.options:
         listed.setdefault(option.expiration, []).append(option)
     years = {
         day: calendar.years_to_expiry(chain.as_of, calendar.last_session(day)) for day in listed
     }
-    return [_smile(years[day], options) for day, options in listed.items() if years[day] > 0]
+    return {day: _smile(years[day], options) for day, options in listed.items() if years[day] > 0}
 
 
 def _smile(years: float, options: Sequence[market.OptionMark]) -> _Smile:

@@ -87,6 +87,11 @@ class Wheel(msgspec.Struct, frozen=True):
         return not self.shares and not self.open_trades
 
     @property
+    def split_on(self) -> date | None:
+        """The New York day of the last split; a price of a day before it is of another share."""
+        return max((day for day, _, _ in self.splits), default=None)
+
+    @property
     def collateral_in_use(self) -> Decimal:
         """What all open puts may have to pay."""
         return sum((self.trades[each].collateral for each in self.open_trades), money.ZERO)

@@ -8,7 +8,8 @@
     class PremiumTarget(Plugin):
         name = "premium_target"
         version = "1.0"
-        default_schedule = Schedule(cron="0 16 * * 1-5", sessions_only=True)
+        default_schedule = Schedule(cron="0 16 * * 1-5")
+        default_market_hours = "sessions"
         config = Settings
 
         def execute(self, context: Context) -> None:

@@ -77,6 +77,7 @@ def _told(found: type[Plugin]) -> errand.Told:
         version=str(found.version),
         description=inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0],
         schedule=found.default_schedule,
+        market_hours=found.default_market_hours,
         config_schema=msgspec.json.encode(msgspec.json.schema(found.config)).decode(),
         wants=tuple(found.commands),
     )

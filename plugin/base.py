@@ -9,8 +9,8 @@ import msgspec
 from domain import facts
 from plugin.context import Context
 
-Schedule = facts.Timetable
-"""When to run: `interval_seconds`, or `cron` in New York time; `sessions_only` for trading days."""
+Schedule = facts.Schedule
+"""When to run: `interval_seconds`, `cron` on the clocks of `timezone`, or `after_close_minutes`."""
 
 
 class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -20,13 +20,16 @@ class Config(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 class Plugin:
     """A plugin: one object for one run, in a process of its own.
 
-    `name` is that of its file, or of its entry point. `commands` are those that it would like to
+    `name` is that of its file, or of its entry point. Of what `default_schedule` says,
+    `default_market_hours` leaves all (any), what falls on days of trading (sessions), or while the
+    market is open (market_hours). `commands` are those that it would like to
     be granted. `settings` are what the user has set, as a `config`.
     """
 
     name: ClassVar[str]
     version: ClassVar[str] = "0"
     default_schedule: ClassVar[Schedule | None] = None
+    default_market_hours: ClassVar[facts.MarketHours] = "any"
     config: ClassVar[type[Config]] = Config
     commands: ClassVar[tuple[str, ...]] = ()
 

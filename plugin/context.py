@@ -39,7 +39,7 @@ class Context:
         self._line = line
         self.now: datetime = run.now
         self.due_at: datetime = run.due_at
-        self.trigger: facts.PluginTrigger = run.trigger
+        self.trigger: facts.Trigger = run.trigger
         self.granted = frozenset(run.grants)
         self.api = Client("http://wheelwright", transport=Transport(line))
         self.log = logging.getLogger(f"plugin.{run.plugin}")

@@ -14,7 +14,8 @@ from uuid import UUID
 import msgspec
 
 from domain import alert as alerts
-from domain import calendar, facts, lots, money
+from domain import calendar, facts, lots, money, subjects
+from domain import job as jobs
 from domain import opportunity as opportunities
 from domain import plugin as plugins
 from domain import portfolio as portfolios
@@ -479,6 +480,38 @@ def opportunity(stream_id: UUID, state: opportunities.Opportunity) -> Opportunit
     )
 
 
+class JobSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job is set up, for all portfolios or for one, since when, and who said so.
+
+    `configured_at` and `source` are null as long as nobody has said anything.
+    """
+
+    id: UUID
+    job: str
+    portfolio_id: UUID | None
+    enabled: bool
+    schedule: facts.Schedule
+    market_hours: facts.MarketHours
+    timeout_seconds: int
+    retries: int
+    backoff_seconds: int
+    settings: dict[str, facts.Scalar]
+    configured_at: datetime | None
+    source: str | None
+    version: int
+
+
+def job_setup(state: jobs.Job) -> JobSetup:
+    """How a job is set up now."""
+    return JobSetup(
+        id=state.id,
+        **msgspec.structs.asdict(state.setup),
+        configured_at=state.recorded_at,
+        source=state.source,
+        version=state.version,
+    )
+
+
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     """A registered plugin: what it is, and what somebody decided about it.
 
@@ -494,8 +527,10 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     fault: str | None
     enabled: bool
-    schedule: facts.Timetable | None
-    default_schedule: facts.Timetable | None
+    schedule: facts.Schedule | None
+    market_hours: facts.MarketHours
+    default_schedule: facts.Schedule | None
+    default_market_hours: facts.MarketHours
     config: dict[str, Any]
     config_schema: dict[str, Any]
     wants: tuple[str, ...]
@@ -528,7 +563,9 @@ def plugin(state: plugins.Plugin) -> Plugin:
         fault=found.fault,
         enabled=decided.enabled,
         schedule=decided.schedule,
+        market_hours=decided.market_hours,
         default_schedule=found.default_schedule,
+        default_market_hours=found.default_market_hours,
         config=_EXACT.decode(decided.config),
         config_schema=_EXACT.decode(found.config_schema),
         wants=found.wants,
@@ -552,7 +589,7 @@ class PluginRun(msgspec.Struct, frozen=True, kw_only=True):
     plugin: str
     plugin_version: str
     due_at: datetime
-    trigger: facts.PluginTrigger
+    trigger: facts.Trigger
     started_at: datetime
     finished_at: datetime
     outcome: facts.PluginOutcome
@@ -575,6 +612,8 @@ VIEWED = (
     Alert,
     Watched,
     Opportunity,
+    JobSetup,
+    subjects.JobRun,
     Plugin,
     PluginRun,
 )

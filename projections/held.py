@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from domain import mark, money
-from projections import sums
+from domain import calendar, mark, money
+from projections import rows, sums
 from projections.views import Views
 
 
@@ -31,6 +32,7 @@ class Held(msgspec.Struct, frozen=True):
     basis: Decimal
     tax_basis: Decimal
     options: tuple[Option, ...] = ()
+    split_on: date | None = None
 
 
 async def held(views: Views, scope: sums.Scope) -> list[Held]:
@@ -38,7 +40,7 @@ async def held(views: Views, scope: sums.Scope) -> list[Held]:
     named = scope.of_wheels
     clause = " AND ".join(("(shares OR open_trades)", *(f"{column}=?" for column in named)))
     found = await views.rows(
-        "SELECT portfolio_id, symbol, shares, basis, tax_basis, id FROM wheels "  # noqa: S608
+        "SELECT portfolio_id, symbol, shares, basis, tax_basis, id, split_on FROM wheels "  # noqa: S608
         f"WHERE {clause}",
         list(named.values()),
     )
@@ -51,9 +53,44 @@ async def held(views: Views, scope: sums.Scope) -> list[Held]:
             money.from_cents(row[3]),
             money.from_cents(row[4]),
             tuple(options.get(row[5], ())),
+            None if row[6] is None else date.fromisoformat(row[6]),
         )
         for row in found
     ]
+
+
+class Wheel(NamedTuple):
+    """Which wheel, and in what."""
+
+    id: UUID
+    symbol: str
+
+
+async def perhaps(views: Views, at: datetime, portfolio_id: UUID | None) -> list[Wheel]:
+    """All wheels that held something at an instant, and some that did not.
+
+    Those that hold something now, and those of which anything was recorded since.
+    """
+    found = await views.rows(
+        "SELECT id, symbol FROM wheels WHERE (shares OR open_trades OR updated_at>?1) "
+        "AND (?2 IS NULL OR portfolio_id=?2) ORDER BY symbol, id",
+        [rows.text(at), portfolio_id and portfolio_id.hex],
+    )
+    return [Wheel(UUID(wheel_id), symbol) for wheel_id, symbol in found]
+
+
+async def expired(views: Views, session: date, portfolio_id: UUID | None) -> list[Wheel]:
+    """The wheels with options open that expired by the close of a session.
+
+    On a day without one an option expires with the session before it.
+    """
+    last = calendar.next_session(session) - timedelta(days=1)
+    found = await views.rows(
+        "SELECT DISTINCT wheel_id, symbol FROM open_options WHERE expiration_date<=?1 "
+        "AND (?2 IS NULL OR portfolio_id=?2) ORDER BY symbol, wheel_id",
+        [last.isoformat(), portfolio_id and portfolio_id.hex],
+    )
+    return [Wheel(UUID(wheel_id), symbol) for wheel_id, symbol in found]
 
 
 async def _options(views: Views, scope: sums.Scope) -> dict[str, list[Option]]:

@@ -31,7 +31,7 @@ _ALERTS = (
 )
 _OPTIONS = (
     "SELECT o.wheel_id, o.trade_id, o.portfolio_id, o.symbol, o.direction, o.strike, "
-    "o.expiration_date, o.contracts, o.multiplier, o.premium "
+    "o.expiration_date, o.contracts, o.multiplier, o.premium, COALESCE(o.split_on, '') "
     "FROM wheels w JOIN open_options o ON o.wheel_id=w.id WHERE w.position>? ORDER BY o.trade_id"
 )
 
@@ -51,9 +51,10 @@ def changed(link: Path, after: int) -> Changes:
 
 
 def _option(
-    row: tuple[str, str, str, str, facts.Direction, str, str, int, str, str],
+    row: tuple[str, str, str, str, facts.Direction, str, str, int, str, str, str],
 ) -> risk.OpenOption:
-    wheel_id, trade_id, portfolio_id, symbol, direction, strike, day, contracts, each, net = row
+    wheel_id, trade_id, portfolio_id, symbol, direction, strike, day, contracts, *rest = row
+    each, net, split_on = rest
     return risk.OpenOption(
         UUID(wheel_id),
         UUID(trade_id),
@@ -65,4 +66,5 @@ def _option(
         contracts,
         Decimal(each),
         Decimal(net),
+        date.fromisoformat(split_on) if split_on else None,
     )

@@ -53,6 +53,7 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "alert": (("alerts", "id"),),
     "valuation": (("marks", "wheel_id"),),
     "opportunity": (("opportunities", "id"),),
+    "job": (("jobs", "id"), ("job_runs", "id")),
     "plugin": (("plugins", "id"),),
     "plugin_run": (("plugin_runs", "id"),),
 }
@@ -285,9 +286,11 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
         small = connection.execute(
             "SELECT id FROM portfolios UNION ALL SELECT id FROM alerts "
             "UNION ALL SELECT id FROM opportunities WHERE updated_at>? "
+            "UNION ALL SELECT id FROM jobs WHERE updated_at>? "
+            "UNION ALL SELECT id FROM job_runs WHERE recorded_at>? "
             "UNION ALL SELECT id FROM plugins "
             "UNION ALL SELECT id FROM plugin_runs WHERE updated_at>?",
-            (then, then),
+            (then, then, then, then),
         ).fetchall()
         until = tables.position(connection)
     if sum(version for _, version in wheels) + len(small) > until * FEW:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain import calendar, facts, mark, money, refusals
+from domain import calendar, facts, mark, money, refusals, subjects
 from projections import answers, sums
 from projections.views import Row, Views
 
@@ -63,6 +63,7 @@ OPPORTUNITIES_BY = (
     "annualized_yield_pct",
     "found_at",
 )
+RUNS_BY = ("due_at", "started_at", "finished_at", "job", "trigger", "outcome")
 ALERTS_BY = ("raised_at", "severity", "symbol", "rule", "status")
 
 
@@ -454,6 +455,83 @@ async def all_opportunities(views: Views, wanted: OpportunityFilter, part: Slice
     return Found([msgspec.Raw(row[0]) for row in found], total)
 
 
+async def all_jobs(views: Views) -> list[answers.JobSetup]:
+    """Every job that was set up."""
+    found = await views.rows("SELECT body FROM jobs")
+    return [decoded(row[0], answers.JobSetup) for row in found]
+
+
+class RunFilter(msgspec.Struct, frozen=True):
+    """Which runs are asked for, due on which New York dates, both ends included."""
+
+    job: str | None = None
+    outcome: str | None = None
+    trigger: str | None = None
+    portfolio_id: UUID | None = None
+    first: date | None = None
+    last: date | None = None
+
+
+async def all_runs(views: Views, wanted: RunFilter, part: Slice) -> Found:
+    """Runs of jobs, the newest first."""
+    where = {
+        "job=?": wanted.job,
+        "outcome=?": wanted.outcome,
+        "trigger=?": wanted.trigger,
+        "portfolio_id=?": wanted.portfolio_id and wanted.portfolio_id.hex,
+        "due_at>=?": _from(wanted.first),
+        "due_at<=?": _to(wanted.last),
+    }
+    order = ordered(part.sort, RUNS_BY, "-due_at")
+    found, total = await _page(views, "job_runs", where, part, order, "body")
+    return Found([msgspec.Raw(row[0]) for row in found], total)
+
+
+async def last_runs(views: Views) -> dict[UUID, subjects.JobRun]:
+    """The last run of each job that was made, by the job's id."""
+    found = await views.rows(
+        "SELECT r.entry, r.body FROM (SELECT entry, MAX(due_at) AS due_at FROM job_runs "
+        "WHERE outcome NOT IN ('missed', 'skipped') GROUP BY entry) AS last "
+        "JOIN job_runs AS r ON r.entry=last.entry AND r.due_at=last.due_at"
+    )
+    return {UUID(entry): decoded(body, subjects.JobRun) for entry, body in found}
+
+
+class RunCount(msgspec.Struct, frozen=True):
+    """How many runs of a job came to an outcome, and when the last one did."""
+
+    job: str
+    outcome: str
+    count: int
+    last: datetime
+
+
+async def count_runs(views: Views) -> list[RunCount]:
+    """What became of all runs."""
+    found = await views.rows(
+        "SELECT job, outcome, COUNT(*), MAX(finished_at) FROM job_runs GROUP BY job, outcome"
+    )
+    return [
+        RunCount(job, outcome, int(count), datetime.fromisoformat(ended))
+        for job, outcome, count, ended in found
+    ]
+
+
+async def troubles(views: Views, since: datetime) -> dict[tuple[str, str], int]:
+    """How many runs failed or were missed since then, by job and outcome.
+
+    What has succeeded again since is no trouble any more.
+    """
+    found = await views.rows(
+        "SELECT job, outcome, COUNT(*) FROM job_runs AS r INDEXED BY job_runs_by_end "
+        "WHERE finished_at>? AND outcome IN ('failed', 'timed_out', 'missed') AND NOT EXISTS "
+        "(SELECT 1 FROM job_runs AS s WHERE s.entry=r.entry AND s.due_at>=r.due_at "
+        "AND s.outcome='succeeded') GROUP BY job, outcome",
+        [since.astimezone(UTC).isoformat(timespec="microseconds")],
+    )
+    return {(job, outcome): int(count) for job, outcome, count in found}
+
+
 class OpenOption(msgspec.Struct, frozen=True):
     """A row of the open options; `premium` is the net opening premium on what is open."""
 
@@ -468,6 +546,7 @@ class OpenOption(msgspec.Struct, frozen=True):
     contracts: int
     multiplier: Decimal
     premium: Decimal
+    split_on: date | None = None
 
     @property
     def contract(self) -> mark.Contract:
@@ -502,11 +581,17 @@ async def open_options(
     limit, offset = (part.page_size, part.offset) if part else (-1, 0)
     found = await views.rows(
         "SELECT trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, "  # noqa: S608
-        f"expiration_date, contracts, multiplier, premium FROM open_options WHERE {clause} "
-        "ORDER BY expiration_date, trade_id LIMIT ? OFFSET ?",
+        "expiration_date, contracts, multiplier, premium, split_on "
+        f"FROM open_options WHERE {clause} ORDER BY expiration_date, trade_id LIMIT ? OFFSET ?",
         [*values, limit, offset],
     )
     return [_open_option(row) for row in found]
+
+
+async def split_on(views: Views, wheel_id: UUID) -> date | None:
+    """The day of a wheel's last split."""
+    found = await views.rows("SELECT split_on FROM wheels WHERE id=?", [wheel_id.hex])
+    return date.fromisoformat(found[0][0]) if found and found[0][0] is not None else None
 
 
 async def count_open(views: Views, wanted: OpenFilter) -> int:
@@ -518,7 +603,7 @@ async def count_open(views: Views, wanted: OpenFilter) -> int:
 
 def _open_option(row: Row) -> OpenOption:
     trade_id, wheel_id, portfolio_id, symbol, state, direction, strike, day, *rest = row
-    contracts, multiplier, net = rest
+    contracts, multiplier, net, split_on = rest
     return OpenOption(
         UUID(trade_id),
         UUID(wheel_id),
@@ -531,11 +616,12 @@ def _open_option(row: Row) -> OpenOption:
         contracts,
         Decimal(multiplier),
         Decimal(net),
+        None if split_on is None else date.fromisoformat(split_on),
     )
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What some wheels come to; amounts in USD."""
+    """What some wheels come to; amounts in USD, `basis` what the shares held have cost."""
 
     wheels: int
     active: int
@@ -543,6 +629,7 @@ class Totals(msgspec.Struct, frozen=True):
     capital_allocated: Decimal
     collateral_in_use: Decimal
     cash: Decimal
+    basis: Decimal
 
 
 async def totals(views: Views, scope: sums.Scope) -> Totals:
@@ -551,7 +638,7 @@ async def totals(views: Views, scope: sums.Scope) -> Totals:
     found = await views.rows(
         "SELECT COUNT(*), COALESCE(SUM(is_active), 0), COALESCE(SUM(open_trades), 0), "  # noqa: S608
         "COALESCE(SUM(capital_allocated), 0), COALESCE(SUM(collateral_in_use), 0), "
-        "COALESCE(SUM(cash), 0) "
+        "COALESCE(SUM(cash), 0), COALESCE(SUM(basis), 0) "
         f"FROM wheels WHERE {' AND '.join(f'{column}=?' for column in where) or '1'}",
         list(where.values()),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
 from domain import alert as alerts
-from domain import calendar, facts, money
+from domain import calendar, facts, money, subjects
+from domain import job as jobs
 from domain import opportunity as opportunities
 from domain import plugin as plugins
 from domain import portfolio as portfolios
@@ -38,7 +39,7 @@ def _upsert(table: str, columns: str) -> str:
 _WHEEL = _upsert(
     "wheels",
     "id,portfolio_id,symbol,state,profile,is_active,shares,cash,capital_allocated,"
-    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,body",
+    "collateral_in_use,basis,tax_basis,created_at,updated_at,version,position,open_trades,split_on,body",
 )
 _TRADE = _upsert(
     "trades",
@@ -50,7 +51,7 @@ _CYCLE = _upsert("cycles", "wheel_id,number,body")
 _OPEN = _upsert(
     "open_options",
     "trade_id,wheel_id,portfolio_id,symbol,state,direction,strike,expiration_date,contracts,"
-    "multiplier,premium,position",
+    "multiplier,premium,split_on,position",
 )
 _UPSERT = {book: book.upsert() for book in daily.BOOKS}
 _DELETE = {book: book.delete() for book in daily.BOOKS}
@@ -67,6 +68,11 @@ _OPPORTUNITY = _upsert(
     "opportunities",
     "id,day,symbol,direction,profile,strike,expiration_date,dte,net_premium,probability_itm,"
     "annualized_yield_pct,score,rank,found_at,is_read,updated_at,version,body",
+)
+_JOB = _upsert("jobs", "id,job,portfolio_id,updated_at,version,body")
+_RUN = _upsert(
+    "job_runs",
+    "id,entry,job,portfolio_id,trigger,outcome,due_at,started_at,finished_at,recorded_at,body",
 )
 _PLUGIN = _upsert("plugins", "id,name,is_registered,enabled,registered_at,updated_at,version,body")
 _PLUGIN_RUN = _upsert(
@@ -117,6 +123,7 @@ def _wheel(after: books.Books, position: int) -> Write:
         story.version,
         position,
         len(state.open_trades),
+        _day(state.split_on),
         answers.ENCODER.encode(answers.wheel(story)),
     )
 
@@ -124,6 +131,10 @@ def _wheel(after: books.Books, position: int) -> Write:
 def _hex(identity: UUID | None) -> str:
     assert identity is not None
     return identity.hex
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _trades(old: Story, story: Story) -> Iterator[Write]:
@@ -180,6 +191,7 @@ def _open_options(old: Story, story: Story, position: int) -> Iterator[Write]:
                 trade.open_contracts,
                 str(trade.multiplier),
                 str(trade.premium_left),
+                _day(state.split_on),
                 position,
             ),
         )
@@ -306,6 +318,38 @@ def of_opportunity(stream_id: UUID, state: opportunities.Opportunity) -> Iterato
     )
 
 
+def of_job(stream: Sequence[facts.Recorded]) -> Iterator[Write]:
+    """The row of how a job is set up, or of what became of one of its runs."""
+    last = stream[-1]
+    if isinstance(last.fact, facts.JobRan):
+        yield from _run(last, last.fact)
+    elif isinstance(last.fact, facts.JobConfigured):
+        state = jobs.fold(jobs.Job(last.fact.job, last.fact.portfolio_id), stream)
+        portfolio = state.portfolio_id and state.portfolio_id.hex
+        body = answers.ENCODER.encode(answers.job_setup(state))
+        updated = text(last.recorded_at)
+        yield _JOB, (last.stream_id.hex, state.job, portfolio, updated, state.version, body)
+
+
+def _run(recorded: facts.Recorded, ran: facts.JobRan) -> Iterator[Write]:
+    yield (
+        _RUN,
+        (
+            recorded.stream_id.hex,
+            facts.job_stream(ran.job, ran.portfolio_id).hex,
+            ran.job,
+            ran.portfolio_id and ran.portfolio_id.hex,
+            ran.trigger,
+            ran.outcome,
+            text(ran.due_at),
+            ran.started_at and text(ran.started_at),
+            text(ran.finished_at),
+            text(recorded.recorded_at),
+            answers.ENCODER.encode(subjects.job_run(ran)),
+        ),
+    )
+
+
 def of_plugin(stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[Write]:
     """A plugin's row; one that was removed keeps its last, so that its past can be asked for."""
     states = list(accumulate(stream, plugins.evolve, initial=plugins.NOTHING))
@@ -379,6 +423,8 @@ def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> It
         yield from of_watchlist(watchlists.fold(stream))
     elif kind == "opportunity":
         yield from of_opportunity(stream_id, opportunities.fold(stream))
+    elif kind == "job":
+        yield from of_job(stream)
     elif kind == "plugin":
         yield from of_plugin(stream_id, stream)
     elif kind == "plugin_run":

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 from domain import facts, refusals
 from projections import tables
@@ -26,6 +27,19 @@ def held(link: Path) -> set[str]:
         )
         return {row[0] for row in found}
     return set()
+
+
+def held_in(link: Path, portfolio_id: UUID) -> set[str]:
+    """The symbols of a portfolio's active wheels, and of its wheels with options open.
+
+    Raises refusals.Unavailable without views.
+    """
+    with tables.reading(link) as connection:
+        found = connection.execute(
+            "SELECT symbol FROM wheels WHERE portfolio_id=? AND (is_active OR open_trades)",
+            (portfolio_id.hex,),
+        )
+        return {row[0] for row in found}
 
 
 Contract = tuple[facts.Direction, str, date]

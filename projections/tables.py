@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS wheels (
   capital_allocated INTEGER NOT NULL, collateral_in_use INTEGER NOT NULL,
   basis INTEGER NOT NULL, tax_basis INTEGER NOT NULL,
   created_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL,
-  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, body BLOB NOT NULL
+  position INTEGER NOT NULL, open_trades INTEGER NOT NULL, split_on TEXT, body BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS wheels_by_symbol ON wheels (symbol, id);
 CREATE INDEX IF NOT EXISTS wheels_of_portfolio ON wheels (portfolio_id, symbol);
@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS open_options (
   trade_id TEXT PRIMARY KEY, wheel_id TEXT NOT NULL, portfolio_id TEXT NOT NULL,
   symbol TEXT NOT NULL, state TEXT NOT NULL, direction TEXT NOT NULL, strike TEXT NOT NULL,
   expiration_date TEXT NOT NULL, contracts INTEGER NOT NULL, multiplier TEXT NOT NULL,
-  premium TEXT NOT NULL, position INTEGER NOT NULL
+  premium TEXT NOT NULL, split_on TEXT, position INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS open_options_of_wheel ON open_options (wheel_id);
 CREATE INDEX IF NOT EXISTS open_options_by_expiration ON open_options (expiration_date, trade_id);
@@ -107,6 +107,20 @@ CREATE TABLE IF NOT EXISTS opportunities (
 CREATE INDEX IF NOT EXISTS opportunities_by_score ON opportunities (day, score, id);
 CREATE INDEX IF NOT EXISTS opportunities_of_symbol ON opportunities (symbol, day, score);
 CREATE INDEX IF NOT EXISTS opportunities_by_change ON opportunities (updated_at);
+CREATE TABLE IF NOT EXISTS jobs (
+  id TEXT PRIMARY KEY, job TEXT NOT NULL, portfolio_id TEXT, updated_at TEXT NOT NULL,
+  version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS job_runs (
+  id TEXT PRIMARY KEY, entry TEXT NOT NULL, job TEXT NOT NULL, portfolio_id TEXT,
+  trigger TEXT NOT NULL, outcome TEXT NOT NULL, due_at TEXT NOT NULL, started_at TEXT,
+  finished_at TEXT NOT NULL, recorded_at TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS job_runs_by_time ON job_runs (due_at, id);
+CREATE INDEX IF NOT EXISTS job_runs_of_entry ON job_runs (entry, due_at, trigger, outcome);
+CREATE INDEX IF NOT EXISTS job_runs_by_outcome ON job_runs (job, outcome, finished_at);
+CREATE INDEX IF NOT EXISTS job_runs_by_end ON job_runs (finished_at, outcome, entry);
+CREATE INDEX IF NOT EXISTS job_runs_by_record ON job_runs (recorded_at);
 CREATE TABLE IF NOT EXISTS marks (
   wheel_id TEXT NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL, day TEXT NOT NULL,
   portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, price REAL NOT NULL, recorded_at TEXT NOT NULL,
@@ -146,6 +160,8 @@ TABLES = {
     "alerts": "id",
     "watchlist": "symbol",
     "opportunities": "id",
+    "jobs": "id",
+    "job_runs": "id",
     "marks": "wheel_id, at, version",
     "plugins": "id",
     "plugin_runs": "id",

@@ -6,10 +6,10 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Protocol, TypeVar
 
 import nats
 import pytest
@@ -26,7 +26,11 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 T = TypeVar("T")
 
-Join = Callable[[str], Awaitable[bus.Bus]]
+
+class Join(Protocol):
+    """Joins the bus in a role, with a shelf in its buckets."""
+
+    async def __call__(self, role: str, shelf: str | None = None) -> bus.Bus: ...
 
 
 class NatsServer:
@@ -126,10 +130,10 @@ async def join(settings: Settings) -> AsyncIterator[Join]:
     nats_server.prepare(settings.data_dir)
     async with AsyncExitStack() as stack:
 
-        async def joined(role: str) -> bus.Bus:
+        async def joined(role: str, shelf: str | None = None) -> bus.Bus:
             secret = nats_server.password(settings.data_dir, role)
             connected = await stack.enter_async_context(
-                bus.connect(settings.bus_url, role, secret, clock.SYSTEM)
+                bus.connect(settings.bus_url, role, secret, clock.SYSTEM, shelf=shelf)
             )
             if _is_open(settings.nats_port):  # a busy machine can be slower than a bus waits
                 assert await connected.wait_up(SOON)

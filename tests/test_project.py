@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters import nats_server, settings
-from domain import login, rules
+from domain import login, recommendation, rules
 
 ROOT = Path(__file__).parents[1]
 VARIABLES = {settings.CONFIG_VARIABLE, *map(settings.variable, settings.keys())}
@@ -48,6 +48,18 @@ def test_every_rule_of_alerts_is_documented_with_its_severity() -> None:
     )
     of_trades = [(each.name, each.severity) for each in rules.RULES]
     assert documented == [*of_trades, (login.RULE, "MEDIUM"), (login.RULE, "HIGH")]
+
+
+def test_every_rule_against_a_sale_and_every_profile_is_documented() -> None:
+    page = (ROOT / "docs/advice.md").read_text()
+    _, _, table = page.partition("| rule |")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE)
+    bands = {
+        name: f"{least} to {most} | {recommendation.MUCH[name] * 100:.0f} %"
+        for name, (least, most) in recommendation.BANDS.items()
+    }
+    assert [name for name, _ in rows] == [*(each.name for each in recommendation.RULES), *bands]
+    assert {name: said for name, said in rows if name in bands} == bands
 
 
 def test_every_command_of_the_makefile_has_help() -> None:

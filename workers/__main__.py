@@ -50,6 +50,12 @@ async def _scanner(context: running.Context) -> None:
     await scanner.run(context, finding.found_in(context))
 
 
+async def _scheduler(context: running.Context) -> None:
+    from workers import scheduler
+
+    await scheduler.run(context)
+
+
 async def _plugins(context: running.Context) -> None:
     from workers import plugins
 
@@ -62,6 +68,7 @@ WORKERS: Final[Mapping[str, running.Run]] = {
     "prices": _prices,
     "risk": _risk,
     "scanner": _scanner,
+    "scheduler": _scheduler,
     "plugins": _plugins,
 }
 

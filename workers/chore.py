@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from domain import facts
 from workers import running
-
-Trigger = Literal["schedule", "catch_up", "manual"]
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +22,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     job: str
     run_id: UUID
     at: datetime
-    trigger: Trigger
+    trigger: facts.Trigger
     portfolio_id: UUID | None = None
     settings: Mapping[str, Any] = {}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import weakref
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -30,8 +31,15 @@ KEPT_REFUSALS: Final = 1_000
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
+Round = Callable[[Sequence[str]], Awaitable[subjects.MarketAnswer]]
+"""Makes a round of quotes; raises a MarketFault."""
+
+
 class Clerk:
-    """Answers for a provider, and for who knows earnings, if anybody does."""
+    """Answers for a provider, and for who knows earnings, if anybody does.
+
+    Quotes are the price worker's (workers/prices.py), who makes a `round_`.
+    """
 
     def __init__(
         self,
@@ -40,6 +48,7 @@ class Clerk:
         connected: bus.Bus,
         clock: ports.Clock,
         standing: Standing,
+        round_: Round | None = None,
     ) -> None:
         self.asked = 0
         self._provider = provider
@@ -47,6 +56,7 @@ class Clerk:
         self._bus = connected
         self._clock = clock
         self._standing = standing
+        self._round = round_ or _no_round
         self._under_way: weakref.WeakValueDictionary[str, asyncio.Lock] = (
             weakref.WeakValueDictionary()
         )
@@ -57,15 +67,21 @@ class Clerk:
     async def answer(self, heard: bus.Heard) -> bytes:
         """Answer a question that came over the bus."""
         try:
-            question = heard.read(subjects.MarketQuestion).data
-            await self.keep(question)
-            return msgspec.json.encode(subjects.MarketAnswer())
+            return msgspec.json.encode(await self._answered(_question(heard)))
         except bus.Unreadable as reason:
             return _said("Unreadable", str(reason))
         except bus.BusFault as reason:
             return _said("ProviderDown", f"the answer could not be kept: {reason}")
         except market.MarketFault as fault:
             return _said(type(fault).__name__, fault.why, getattr(fault, "retry_after", None))
+
+    async def _answered(
+        self, question: subjects.MarketQuestion | subjects.RoundQuestion
+    ) -> subjects.MarketAnswer:
+        if isinstance(question, subjects.RoundQuestion):
+            return await self._round(question.symbols)
+        await self.keep(question)
+        return subjects.MarketAnswer()
 
     async def keep(self, question: subjects.MarketQuestion) -> kept.Kept[Any]:
         """Have a fresh answer kept, and give it. Raises a MarketFault or a BusFault."""
@@ -78,7 +94,9 @@ class Clerk:
             self._refusals.still(place)
             fetched = await self._fetched(question, entry, place)
             await self._bus.put_all(subjects.MARKET_BUCKET, {place: kept.packed(fetched)})
-            return fetched
+        if question.kind == "chain":
+            await self._collect(fetched.value)  # who holds on to a chain waits for nothing else
+        return fetched
 
     def _alone_with(self, place: str) -> asyncio.Lock:
         return self._under_way.setdefault(place, asyncio.Lock())
@@ -129,7 +147,6 @@ class Clerk:
     async def _chain(self, symbol: str, first: date, last: date) -> market.Chain:
         chain = await self._provider.chain(symbol, first, last)
         self._standing.answered(chain.state)
-        await self._collect(chain)
         return chain
 
     async def _reports(self, symbol: str, first: date, last: date) -> tuple[market.Earning, ...]:
@@ -163,6 +180,17 @@ class Clerk:
             await self._bus.put_all(subjects.MARKET_BUCKET, {place: kept.packed(noted)})
 
 
+def _question(heard: bus.Heard) -> subjects.MarketQuestion | subjects.RoundQuestion:
+    try:
+        return heard.read(subjects.MarketQuestion).data
+    except bus.Unreadable:
+        return heard.read(subjects.RoundQuestion).data
+
+
+async def _no_round(symbols: Sequence[str]) -> subjects.MarketAnswer:
+    raise market.ProviderDown(", ".join(symbols), "nobody makes rounds here")
+
+
 def _nothing_yet(day: date) -> kept.Kept[Any]:
     """An entry that is not fresh: the provider has not been asked what it knows of the year."""
     return kept.Kept((), day, day, NEVER)
@@ -184,7 +212,7 @@ class Refusals:
         """Raise the fault again while it is too soon to ask again."""
         until, fault = self._until.get(place, (-math.inf, None))
         if fault is not None and _now() < until:
-            raise type(fault)(fault.symbol, fault.why)
+            raise fault.with_traceback(None)
 
 
 def _now() -> float:

@@ -24,8 +24,9 @@ async def run(context: running.Context) -> None:
     config, clock = context.settings, context.clock
     provider = markets.open_market(config, clock)
     earnings = markets.open_earnings(config, clock, provider)
-    standing = Standing(config.market, clock, provider.login)
-    clerk = Clerk(provider, earnings, context.bus, clock, standing)
+    standing = Standing(config.market, clock, provider.login, needs_login=config.market == "schwab")
+    desk = prices.Desk(provider, context.bus, standing)
+    clerk = Clerk(provider, earnings, context.bus, clock, standing, desk.round)
     async with AsyncExitStack() as open_things:
         open_things.push_async_callback(markets.close, provider, earnings)
         await context.bus.answer(subjects.MARKET_ASK, clerk.answer)
@@ -34,7 +35,7 @@ async def run(context: running.Context) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 prices.run(
-                    desk=prices.Desk(provider, context.bus, standing),
+                    desk=desk,
                     clock=clock,
                     held=partial(asyncio.to_thread, symbols.held, config.views_path),
                     interval=clock.real_seconds(config.price_interval),

@@ -1,14 +1,16 @@
 """What the market says of the contracts that are held: on the bus, and in its bucket.
 
 A symbol's chain is asked for as often as it grows old while the market is open, once more when
-it has closed, and at once when another contract is held. What was last said of a contract stays
-in the bucket while the provider does not answer.
+it has closed, and at once when another contract is held; one that failed after a minute, and then
+less and less often. What was last said of a contract stays in the bucket while the provider does
+not answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
 from typing import Any, Final
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 1.0
 AT_ONCE: Final = 4
+AGAIN: Final = 60.0
+"""Market seconds until a symbol that failed is asked about again; they double, up to a round's."""
 AHEAD: Final = timedelta(days=100)
 Contracts = Mapping[str, frozenset[Contract]]
 Held = Callable[[], Awaitable[Contracts]]
@@ -46,7 +50,8 @@ async def run(
         desk.holds(await held())
         if desk.connected:
             turn = rounds.turn(desk.connections, clock.now())
-            if await desk.refresh(desk.due(turn)) and turn != "new":
+            due = desk.due(turn) | desk.failed_long_ago(rounds.every)
+            if await desk.refresh(due) and turn != "new":
                 rounds.begin(desk.connections, clock.now())
         beat.update(marked=desk.published)
         await running.nap(min(LOOK_EVERY, rounds.every), woken, stop)
@@ -55,13 +60,17 @@ async def run(
 class MarksDesk:
     """Asks the clerk about what is held, and tells the bus."""
 
-    def __init__(self, clerk: Clerk, connected: bus.Bus, clock: Clock) -> None:
+    def __init__(
+        self, clerk: Clerk, connected: bus.Bus, clock: Clock, *, again: float = AGAIN
+    ) -> None:
         self._clerk = clerk
         self._bus = connected
         self._clock = clock
         self._contracts: Contracts = {}
         self._known: dict[str, frozenset[Contract]] = {}
         self._failing: dict[str, str] = {}
+        self._first_pause = self._pause = max(SHORTEST, clock.real_seconds(again))
+        self._again = math.inf
         self.published = 0
 
     @property
@@ -89,6 +98,18 @@ class MarksDesk:
                 return new | (self._failing.keys() & self._contracts.keys())
             case _:
                 return new
+
+    def failed_long_ago(self, longest: float) -> set[str]:
+        """Who has failed and should be asked about again by now, before the turn of all."""
+        now = asyncio.get_running_loop().time()
+        if not self._failing:
+            self._again, self._pause = math.inf, self._first_pause
+        elif self._again == math.inf:
+            self._again = now + self._pause
+        elif now >= self._again:
+            self._again, self._pause = math.inf, min(2 * self._pause, longest)
+            return self._failing.keys() & self._contracts.keys()
+        return set()
 
     async def refresh(self, symbols: set[str]) -> bool:
         """Ask about these and publish what comes; whether the bus took it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import msgspec
 
 from adapters import confined, errand
 from adapters.shelf import Found
-from domain import facts, plugin, ports
+from domain import facts, plugin, ports, refusals, schedule
 from workers.proxy import Proxy
 
 MODULE: Final = "plugin"
@@ -42,9 +43,21 @@ async def inspected(found: Found, place: str, clock: ports.Clock) -> facts.Plugi
     )
     heard, ended = await _sent(given, INSPECT_WITHIN, None)
     if isinstance(heard, errand.Told):
-        return _registered(found, heard, None)
+        fault = _never_due(heard, now)
+        return _registered(found, None if fault else heard, fault)
     verdict = _verdict(heard, ended, None, INSPECT_WITHIN)
     return _registered(found, None, verdict.error or verdict.outcome)
+
+
+def _never_due(told: errand.Told, now: datetime) -> str | None:
+    """Why the schedule that a plugin has of itself cannot be meant, if it cannot."""
+    if told.schedule is None:
+        return None
+    try:
+        schedule.check(told.schedule, told.market_hours, now)
+    except refusals.Invalid as refusal:
+        return f"its default schedule cannot be meant: {refusal.message}"
+    return None
 
 
 def _registered(
@@ -57,6 +70,7 @@ def _registered(
         plugin_version=told.version if told else "",
         description=told.description if told else "",
         default_schedule=told.schedule if told else None,
+        default_market_hours=told.market_hours if told else "any",
         config_schema=told.config_schema if told else "{}",
         wants=told.wants if told else (),
         fault=fault,

@@ -28,7 +28,7 @@ from adapters import bus, errand, event_store
 from adapters.counter import Counter
 from adapters.settings import Settings
 from adapters.shelf import Found, Shelf
-from domain import facts, plugin, ports, refusals, subjects, timetable
+from domain import facts, plugin, ports, refusals, schedule, subjects
 from workers import plugin_runs, running
 from workers.plugin_ledger import Ledger
 from workers.proxy import Proxy, Room
@@ -172,12 +172,13 @@ class Plugins:
         assert decided.schedule is not None
         assert since is not None
         after = max(since, self._ledger.last_due.get(name, since))
-        due = timetable.latest(decided.schedule, after, self._clock.now(), since)
+        now = self._clock.now()
+        due = schedule.latest(decided.schedule, decided.market_hours, after, now)
         if due is None:
             return
         self._ledger.last_due[name] = due
         if not await self._ledger.ran_before(name, due):
-            trigger: facts.PluginTrigger = "catch_up" if due < self._began else "schedule"
+            trigger: facts.Trigger = "catch_up" if due < self._began else "schedule"
             self._begin(name, state, uuid4(), due, trigger)
 
     def _begin(
@@ -186,7 +187,7 @@ class Plugins:
         state: plugin.Plugin,
         run_id: UUID,
         due: datetime,
-        trigger: facts.PluginTrigger,
+        trigger: facts.Trigger,
     ) -> subjects.PluginRunning:
         begun = subjects.PluginRunning(
             run_id=run_id, plugin=name, due_at=due, started_at=self._clock.now()
@@ -197,7 +198,7 @@ class Plugins:
         return begun
 
     async def _ran(
-        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.PluginTrigger
+        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
     ) -> None:
         async with self._free:
             begun = replace(begun, started_at=self._clock.now())
@@ -207,7 +208,7 @@ class Plugins:
                 _logger.exception("the run of %s was not recorded", begun.plugin)
 
     async def _run(
-        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.PluginTrigger
+        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
     ) -> None:
         found, decided = state.found, state.decided
         assert found is not None
@@ -287,7 +288,7 @@ async def _logged(work: Awaitable[None]) -> None:
 
 def _errand(
     begun: subjects.PluginRunning,
-    trigger: facts.PluginTrigger,
+    trigger: facts.Trigger,
     place: str,
     decided: facts.PluginConfigured,
 ) -> errand.Errand:

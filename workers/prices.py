@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -86,7 +86,7 @@ class Desk:
         self._told: tuple[int, market.Provider] | None = None
         self._bus = connected
         self.known: set[str] = set()
-        self.failing: dict[str, str] = {}
+        self.failing: dict[str, market.MarketFault] = {}
         self.published = 0
 
     @property
@@ -107,6 +107,18 @@ class Desk:
             return False
         self.known |= symbols
         return True
+
+    async def round(self, symbols: Sequence[str]) -> subjects.MarketAnswer:
+        """Refresh these at once, and tell which of them failed. Raises market.ProviderDown."""
+        if not await self.refresh(set(symbols)):
+            raise market.ProviderDown(", ".join(symbols), "the bus did not take the quotes")
+        failing = {each: self.failing[each] for each in symbols if each in self.failing}
+        return subjects.MarketAnswer(
+            unquoted=tuple(
+                subjects.Unquoted(each, type(fault).__name__, fault.why)
+                for each, fault in failing.items()
+            )
+        )
 
     async def tell_standing(self) -> None:
         """Keep how the provider is, where that has changed or the bus may not know it."""
@@ -136,9 +148,9 @@ class Desk:
         """Log who fails and who is back, each change once, those with one reason in one line."""
         told: dict[str, list[str]] = defaultdict(list)
         for symbol, fault in faults.items():
-            before, now = self.failing.pop(symbol, None), _name(fault)
-            if now is not None:
-                self.failing[symbol] = now
+            before, now = _name(self.failing.pop(symbol, None)), _name(fault)
+            if fault is not None:
+                self.failing[symbol] = fault
             if before != now:
                 told[f"{now}: {fault.why}" if fault else "prices are back"].append(symbol)
         for news, symbols in told.items():

@@ -58,7 +58,7 @@ async def _context(
 ) -> AsyncIterator[Context]:
     password = nats_server.password(config.data_dir, name)
     time = clock.open(config)
-    async with bus.connect(config.bus_url, name, password, time) as connected:
+    async with bus.connect(config.bus_url, name, password, time, shelf=config.market) as connected:
         context = Context(name, config, time, connected, stop, {"state": "starting"})
         heart = asyncio.create_task(_live(context), name="heartbeat")
         try:

@@ -7,11 +7,14 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
+
 from adapters.clock import Clock
 from domain import market
 
 FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 300.0
+NOBODY: Final = "nobody is logged in there"
 _WORSE: Final[tuple[market.PriceState, ...]] = ("live", "delayed", "stale")
 
 
@@ -22,12 +25,21 @@ class Standing:
     every fault that follows another.
     """
 
-    def __init__(self, source: str, clock: Clock, login: Callable[[], market.Login | None]) -> None:
+    def __init__(
+        self,
+        source: str,
+        clock: Clock,
+        login: Callable[[], market.Login | None],
+        *,
+        needs_login: bool = False,
+    ) -> None:
         self._clock = clock
         self._login = login
+        self._needs_login = needs_login
         self._faults = 0
         self._until = -math.inf
         self._last: market.MarketFault | None = None
+        self._refused: market.Login | None = None
         now = clock.now()
         self.provider = market.Provider(source=source, state="live", since=now, as_of=now)
 
@@ -45,20 +57,27 @@ class Standing:
             pause = min(FIRST_PAUSE * 2**self._faults, LONGEST_PAUSE)
             self._until = _now() + min(pause, self._clock.real_seconds(pause))
             self._faults = min(self._faults + 1, 10)
+        elif fault.state == "unauthenticated":
+            self._refused = self._login()
         self._stands(fault.state, fault.why)
 
     def quoted(self, answers: Iterable[market.Quote | market.MarketFault]) -> None:
-        """What a round of quotes says: the best of the prices, else what is wrong."""
+        """What a round of quotes says: the best of the prices, else what is wrong.
+
+        A provider of whom nothing can be read is as good as none, but other questions may do.
+        """
         given = list(answers)
         states = {each.state for each in given if isinstance(each, market.Quote)}
         best = next((state for state in _WORSE if state in states), None)
         if best is not None:
             self.answered(best)
             return
-        for each in given:
-            if isinstance(each, market.MarketFault):
-                self.failed(each)
-                return
+        faults = [each for each in given if isinstance(each, market.MarketFault)]
+        worst = next((each for each in faults if each.state is not None), None)
+        if worst is not None:
+            self.failed(worst)
+        elif faults and all(isinstance(each, market.Unreadable) for each in faults):
+            self._stands("down", faults[0].why)
 
     def rested(self, symbol: str) -> None:
         """Raise the last fault again, about this symbol, while the provider is left alone."""
@@ -66,16 +85,17 @@ class Standing:
             raise market.ProviderDown(symbol, self._last.why)
 
     def told(self) -> market.Provider:
-        """How the provider is now, and its login."""
+        """How the provider is now, and its login; a new one is good until it is refused.
+
+        Without the login that it needs it is not live, though nobody may have asked it yet.
+        """
         now, login = self._clock.now(), self._login()
-        return market.Provider(
-            source=self.provider.source,
-            state=self.provider.state,
-            since=self.provider.since,
-            as_of=now,
-            reason=self.provider.reason,
-            login=login,
-        )
+        if self.provider.state == "unauthenticated" and login not in (None, self._refused):
+            self._stands("live", None)
+        told = msgspec.structs.replace(self.provider, as_of=now, login=login)
+        if self._needs_login and told.state == "live" and (login is None or now >= login.ends):
+            return msgspec.structs.replace(told, state="unauthenticated", reason=NOBODY)
+        return told
 
     def _stands(self, state: market.ProviderState, reason: str | None) -> None:
         before, now = self.provider, self._clock.now()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from datetime import datetime
@@ -170,15 +170,19 @@ class Outbox:
 class Alerts:
     """The alerts under watch as the log has them, and the way to change them.
 
-    Those that are not `known` were never raised. Blocking calls go to `thread`.
+    Those that are not `known` were never raised. Blocking calls go to `thread`. What is recorded
+    is said by `source`.
     """
 
-    def __init__(self, log: AlertLog, nudge: Nudge, thread: Executor | None) -> None:
+    def __init__(
+        self, log: AlertLog, nudge: Nudge, thread: Executor | None, source: str = "risk"
+    ) -> None:
         self.known: dict[Key, alert.Alert] = {}
         self.raised = self.cleared = 0
         self._log = log
         self._nudge = nudge
         self._thread = thread
+        self._source = source
 
     async def learn(self, keys: Sequence[Key]) -> None:
         """Read from the log how these alerts stand."""
@@ -226,7 +230,7 @@ class Alerts:
         for order in orders:
             state = after.get(order.key) or self.known.get(order.key, alert.QUIET)
             for fact in alert.decide(state, order.command, order.at):
-                recorded.append(_recorded(order, state.version + 1, fact))
+                recorded.append(_recorded(order, state.version + 1, fact, self._source))
                 state = alert.evolve(state, recorded[-1])
             after[order.key] = state
         return recorded, after
@@ -242,9 +246,9 @@ class Alerts:
         self.cleared += len(recorded) - raised
 
 
-def _recorded(order: Order, version: int, fact: facts.AlertFact) -> facts.Recorded:
+def _recorded(order: Order, version: int, fact: facts.AlertFact, source: str) -> facts.Recorded:
     stream = facts.alert_stream(*order.key)
-    return facts.Recorded(0, stream, version, order.at, order.at, "risk", uuid4(), None, fact)
+    return facts.Recorded(0, stream, version, order.at, order.at, source, uuid4(), None, fact)
 
 
 class Watch:
@@ -268,6 +272,11 @@ class Watch:
         self._orders: list[Order] = []
         self._over: dict[Key, Order] = {}
         self._judged: set[str] = set()
+
+    @property
+    def held(self) -> Mapping[str, Collection[risk.OpenOption]]:
+        """The open options, by symbol."""
+        return {symbol: held.values() for symbol, held in self._held.items() if held}
 
     @property
     def report(self) -> dict[str, int]:
@@ -409,8 +418,8 @@ class Watch:
             orders.append(Order(LOGIN, told, now))
         return orders
 
-    async def record(self) -> None:
-        """Record what has been judged since the last time.
+    async def record(self) -> bool:
+        """Record what has been judged since the last time; whether nothing is left to record.
 
         What could not be recorded does not stand: it is judged again. Only that a trade has
         ended would not be noticed a second time, so those orders wait.
@@ -419,18 +428,20 @@ class Watch:
         judged = self._judged & self._watched.keys()
         self._orders, self._judged = [], set()
         if not orders:
-            return
-        as_decided = False
+            return True
+        recorded = as_decided = False
         try:
             as_decided = await self._alerts.carry_out(orders)
         except refusals.Refusal as reason:
             news.warning("%d alerts could not be recorded yet: %s", len(orders), reason)
         else:
+            recorded = True
             self._alerts.forget(self._over)
             self._over = {}
         if not as_decided:
             for symbol in judged:
                 self._watched[symbol].stand(self._alerts.known)
+        return recorded
 
 
 def _orders(seen: look.Look, turn: judging.Turn) -> Iterable[Order]:

@@ -106,9 +106,9 @@ class Schwab:
         )
         try:
             return chains.decoded(body, known)
-        except chains.Truncated:
+        except chains.Truncated as reason:
             if first == last:
-                raise
+                raise market.Unreadable(known, reason.why) from reason
         middle = first + (last - first) // 2
         halves = ((first, middle), (middle + _DAY, last))
         return _joined([await self._part(known, half) for half in halves])

@@ -32,7 +32,8 @@ class Discovered(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     plugin_version: str
     description: str
-    default_schedule: facts.Timetable | None
+    default_schedule: facts.Schedule | None
+    default_market_hours: facts.MarketHours
     config_schema: dict[str, Any]
     wants: tuple[str, ...]
     fault: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -11,7 +12,11 @@ Status = Literal["healthy", "degraded"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One part's health, and the reason when it is not well; `state` is the market's provider's."""
+    """One part's health, and the reason when it is not well; `state` is the market's provider's.
+
+    `troubles` are the scheduler's: runs of the last day that failed or were missed, by outcome, of
+    jobs that have not succeeded since.
+    """
 
     status: Status
     reason: str | None = None
@@ -20,6 +25,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     last_heartbeat: datetime | None = None
     quotes: int | None = None
     state: str | None = None
+    troubles: dict[str, int] | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +81,14 @@ class Config(msgspec.Struct, frozen=True):
     version: int
 
 
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that is enabled, and when it is due next."""
+
+    job: str
+    portfolio_id: UUID | None
+    next_run: datetime | None
+
+
 class Info(msgspec.Struct, frozen=True, kw_only=True):
     """What runs here, and how much it holds; sizes in bytes.
 
@@ -92,3 +106,4 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     market: str
     event_store: str
+    jobs: list[Planned]

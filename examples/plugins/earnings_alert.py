@@ -21,7 +21,8 @@ class EarningsAlert(Plugin):
 
     name = "earnings_alert"
     version = "1.0"
-    default_schedule = Schedule(cron="0 9 * * 1-5", sessions_only=True)
+    default_schedule = Schedule(cron="0 9 * * 1-5")
+    default_market_hours = "sessions"
     config = Settings
 
     def execute(self, context: Context) -> None:

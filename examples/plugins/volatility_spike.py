@@ -31,7 +31,8 @@ class VolatilitySpike(Plugin):
 
     name = "volatility_spike"
     version = "1.0"
-    default_schedule = Schedule(cron="45 9,12,15 * * 1-5", sessions_only=True)
+    default_schedule = Schedule(cron="45 9,12,15 * * 1-5")
+    default_market_hours = "sessions"
     config = Settings
 
     def execute(self, context: Context) -> None:

@@ -296,6 +296,21 @@ async def test_a_watcher_hears_after_a_gap_what_is_kept(server: NatsServer, join
     assert await ticker.next() == quote("SPY", "371")
 
 
+async def test_what_another_market_said_is_neither_heard_nor_found(
+    server: NatsServer, join: Join
+) -> None:
+    simulated, real = await join("prices", shelf="simulated"), await join("prices", shelf="schwab")
+    ticker = Ticker()
+    await simulated.put_quote(quote("SPY", "371"))
+    await simulated.put_all(subjects.MARKET_BUCKET, {"chain.SPY": b"371"})
+    assert await real.quotes() == {}
+    assert await real.get(subjects.MARKET_BUCKET, "chain.SPY") is None
+    await real.watch_quotes(ticker)
+    await real.put_quote(quote("SPY", "642"))
+    assert await ticker.next() == quote("SPY", "642")
+    assert (await simulated.quotes())["SPY"] == quote("SPY", "371")
+
+
 # --- a stranger ------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """The bus lets each role do its work and no more: tried on a real server."""
 
 import os
+import re
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,7 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, KeyValueConfig, StreamConfig
 from nats.js.errors import APIError
 
-from adapters import nats_server
+from adapters import counter, nats_server
 from adapters.settings import Settings
 from tests.conftest import dealt_with
 
@@ -192,7 +193,9 @@ def test_a_role_publishes_no_others_subjects(call: Call, role: str) -> None:
     assert not any(line.may_publish(subject) for subject in others)
 
 
-@pytest.mark.parametrize(("asks", "answers"), [("api", "prices"), ("scanner", "prices")])
+@pytest.mark.parametrize(
+    ("asks", "answers"), [("api", "prices"), ("scanner", "prices"), ("api", "scheduler")]
+)
 async def test_who_is_asked_may_answer(server: Settings, asks: str, answers: str) -> None:
     async with AsyncExitStack() as visitors:
         asking, answering = [await _plain(server, role, visitors) for role in (asks, answers)]
@@ -203,6 +206,13 @@ async def test_who_is_asked_may_answer(server: Settings, asks: str, answers: str
         await answering.subscribe("market.ask", cb=answer)
         await dealt_with(answering)
         assert (await asking.request("market.ask", b"?", timeout=5)).data == b"42"
+
+
+def test_the_price_worker_may_answer_as_long_as_anybody_waits() -> None:
+    _, _, prices = nats_server.CONFIG.read_text().partition("user: prices")
+    expires = re.search(r'expires: "(\d+)m"', prices)
+    assert expires is not None
+    assert 60 * int(expires[1]) > counter.WITHIN
 
 
 async def _plain(server: Settings, role: str, visitors: AsyncExitStack) -> Client:

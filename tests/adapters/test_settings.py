@@ -174,8 +174,18 @@ def test_the_page_on_the_configuration_has_every_key() -> None:
     told = {key: default.strip("`") for _, key, default, _ in rows if default != "none"}
     assert Layers(environment=told).settings() == Settings()
     assert {key for key in every if getattr(Settings(), key)} <= {*told}
-    changeable = {key for key, known in keys.KEYS.items() if known.changeable}
-    assert {key for _, key, _, restart in rows if restart != "instance"} == changeable
+    words = {(): "nothing", keys.WORKERS: "workers"}
+    assert {key: restart for _, key, _, restart in rows} == {
+        key: words.get(known.restart, ", ".join(known.restart)) for key, known in keys.KEYS.items()
+    }
+
+
+def test_what_a_scan_reads_when_its_worker_starts_is_said_to_need_its_restart() -> None:
+    source = (ROOT / "workers" / "finding.py").read_text()
+    read = set(re.findall(r"\bconfig\.(\w+)", source))
+    assert read == {key for key, known in keys.KEYS.items() if "scanner" in known.restart} - {
+        key for key, known in keys.KEYS.items() if known.restart == keys.WORKERS
+    }
 
 
 def test_settings_made_by_hand_come_back_from_their_layers() -> None:

@@ -19,7 +19,16 @@ from domain import subjects
 from tests.api.client import Client
 from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
-from workers import market_day, plugins, projector, running, scanner, search
+from workers import (
+    chores,
+    market_day,
+    plugins,
+    projector,
+    running,
+    scanner,
+    scheduler,
+    search,
+)
 
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 """Ten in the morning, New York: when it is in the house, unless somebody turns the watch."""
@@ -149,6 +158,22 @@ def scanning(house: House, find: search.Find) -> Iterator[None]:
 
 
 @contextmanager
+def scheduling(house: House, load: chores.Load) -> Iterator[None]:
+    """A scheduler in the house, for as long as the block lasts."""
+
+    async def schedule(stop: asyncio.Event) -> None:
+        async with _joined("scheduler", house.settings, house.watch, stop) as context:
+            await scheduler.run(context, load)
+
+    end = in_thread(schedule)
+    try:
+        until(lambda: asyncio.run(_is_scheduled(house)))
+        yield
+    finally:
+        end()
+
+
+@contextmanager
 def plugged(house: House) -> Iterator[Path]:
     """Plugins run in the house for as long as the block lasts; the answer is their directory."""
 
@@ -166,12 +191,23 @@ def plugged(house: House) -> Iterator[Path]:
         end()
 
 
+async def _is_scheduled(house: House) -> bool:
+    async with _joined("api", house.settings, house.watch, asyncio.Event()) as context:
+        try:
+            await context.bus.ask(subjects.JOBS_ASK, subjects.JobQuestion(), PATIENCE)
+        except bus.BusDown:
+            return False
+        return True
+
+
 @asynccontextmanager
 async def _joined(
     role: str, settings: Settings, watch: Watch, stop: asyncio.Event
 ) -> AsyncIterator[running.Context]:
     password = nats_server.password(settings.data_dir, role)
-    async with bus.connect(settings.bus_url, role, password, watch) as connected:
+    async with bus.connect(
+        settings.bus_url, role, password, watch, shelf=settings.market
+    ) as connected:
         yield running.Context(role, settings, watch, connected, stop, {})
 
 

@@ -85,7 +85,9 @@ class Market:
     ) -> datetime:
         house = self.house
         password = nats_server.password(house.settings.data_dir, "prices")
-        async with bus.connect(house.settings.bus_url, "prices", password, house.watch) as prices:
+        async with bus.connect(
+            house.settings.bus_url, "prices", password, house.watch, shelf=house.settings.market
+        ) as prices:
             now = house.watch.now()
             for subject, data in published.items():
                 kind = subject.rpartition(".")[0]

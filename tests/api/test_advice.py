@@ -206,11 +206,42 @@ def test_several_wheels_are_each_told_what_is_worth_selling_or_why_nothing_is(to
     assert told["results"][0]["recommended"]["recommendations"]
 
 
+def test_a_wheel_that_is_named_twice_is_told_once(town: Town) -> None:
+    here, there = wheel(town.client, "IBM"), wheel(town.client, "INTC")
+    asked = {"wheel_ids": [here, here, there], "symbols": ["IBM", "ibm"]}
+    told = town.client.post("/wheels/recommend/batch", asked).data["results"]
+    assert [each["wheel_id"] for each in told] == [here, there]
+
+
+def test_shares_that_were_brought_in_are_capital_too(town: Town) -> None:
+    here = wheel(town.client, "AAPL", shares=100, cost_basis=120, capital_allocated=100_000)
+    terms = {"direction": "call", "max_dte": 30, "profile": "aggressive"}
+    told = town.client.get(f"/wheels/{here}/recommend", **terms).data["recommendations"]
+    assert told
+    assert not [each for each in told if "concentration" in str(each["warnings"])]
+
+
 def test_calls_are_recommended_on_shares_that_no_call_covers(town: Town) -> None:
     here = wheel(town.client, "AAPL", shares=250, cost_basis=120)
     told = town.client.get(f"/wheels/{here}/recommend", max_dte=30, profile="aggressive").data
     assert (told["direction"], told["uncovered_shares"]) == ("call", 250)
     assert {each["contracts"] for each in told["recommendations"]} == {2}
+
+
+def test_what_a_portfolio_has_in_shares_is_part_of_its_capital(town: Town) -> None:
+    alone = wheel(town.client, "AAPL", capital_allocated=None, shares=200, cost_basis=100)
+    beside = wheel(town.client, "AAPL", capital_allocated=None, shares=200, cost_basis=100)
+    portfolio = town.client.get(f"/wheels/{beside}").data["portfolio_id"]
+    cash = {"symbol": "SPY", "capital_allocated": 60_000}
+    town.client.post(f"/portfolios/{portfolio}/wheels", cash)
+    asked = {"max_dte": 20, "profile": "aggressive", "limit": 1}
+    warned = [
+        [said for said in told["recommendations"][0]["warnings"] if "concentration" in said]
+        for told in (
+            town.client.get(f"/wheels/{each}/recommend", **asked).data for each in (alone, beside)
+        )
+    ]
+    assert warned == [["concentration: 100% of the portfolio's capital in AAPL"], []]
 
 
 def test_a_recommended_sale_is_taken_and_its_amounts_are_those_of_the_ledger(town: Town) -> None:
@@ -256,6 +287,7 @@ def test_rolls_are_to_later_dates_and_no_nearer_strikes_for_a_net_credit(town: T
         ("recommend", {"profile": "wild"}, "profile"),
         ("recommend", {"expiration_date": "2020-01-17"}, "expiration_date"),
         ("recommend", {"expiration_date": "soon"}, "expiration_date"),
+        ("recommend", {"expiration_date": "9999-12-31"}, "expiration_date"),
         ("recommend", {"horizon": 3}, "horizon"),
     ],
 )
@@ -267,7 +299,17 @@ def test_terms_that_cannot_be_are_refused_by_name(
     assert refused.error["details"]["field"] == field
 
 
-@pytest.mark.parametrize("body", [{"limit": 0}, {"max_dte": 100}, {"symbol": "X"}, {"symbols": 1}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"limit": 0},
+        {"max_dte": 100},
+        {"symbol": "X"},
+        {"symbols": 1},
+        {"expiration_date": "2020-01-17"},
+        {"expiration_date": "9999-12-31"},
+    ],
+)
 def test_a_batch_that_cannot_be_is_refused(client: Client, body: dict[str, Any]) -> None:
     assert client.post("/wheels/recommend/batch", body).code == "VALIDATION_ERROR"
 

@@ -327,6 +327,12 @@ def test_a_question_that_cannot_be_meant_is_refused(
     assert legal or is_an_error(answered, 400, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize("name", ["from", "to"])
+@pytest.mark.parametrize("path", ["/opportunities", "/performance/aggregate"])
+def test_a_refused_parameter_is_named_as_it_was_sent(client: Client, path: str, name: str) -> None:
+    assert client.get(path, **{name: "2026-02-30"}).error["details"]["field"] == name
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import comparing, figures
-from api.prices import Prices
 from domain import mark, market, policies, refusals
 from projections import held, questions, sums
+from projections.prices import Prices
 
 TODAY = date(2026, 3, 2)
 DATES = st.none() | st.dates(date(2025, 1, 1), date(2027, 1, 1))

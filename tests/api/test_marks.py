@@ -49,7 +49,7 @@ def test_a_position_is_told_with_its_mark(client: Client, desk: Desk, says: Mark
     sold(desk, wheel, contracts=2, fees=D("1.30"))
     assert position(client, wheel)["mark_state"] == "missing"
     greeks: dict[str, Any] = {
-        "implied_volatility": 0.31,
+        "implied_volatility": 0.125,
         "delta": -0.3,
         "gamma": 0.02,
         "theta": -0.04,
@@ -276,9 +276,12 @@ def test_a_split_leaves_the_premium_and_goes_on_with_the_new_contracts_mark(
     assert (before["contracts"], before["unrealized_pnl"]) == (1, D("1139.35") - D("912.50"))
     split = {"numerator": 7, "denominator": 1, "effective_at": f"{MONDAY}T13:30:00Z"}
     assert client.post(f"/wheels/{wheel}/splits", split).status == 201
+    assert client.get(f"/wheels/{wheel}/performance").data["unrealized_pnl"] is None
+    assert client.post(f"/wheels/{wheel}/snapshots").code == "INVALID_STATE"
     between = position(client, wheel)
     assert (between["strike"], between["contracts"]) == (D("92.14"), 7)
     assert (between["option_mid"], between["mark_state"]) == (None, "missing")
+    assert (between["current_price"], between["price_state"]) == (None, "missing")
     says.marks("AAPL", "93.70", AFTER, as_of=_close(MONDAY))
     after = once(client, wheel, "option_mid", D("0.31"))
     assert after["premium_collected"] == before["premium_collected"] == D("1139.35")

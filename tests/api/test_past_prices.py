@@ -22,7 +22,9 @@ def quoted(house: House, symbol: str, last: str, **said: Any) -> datetime:
         password = nats_server.password(house.settings.data_dir, "prices")
         now = house.watch.now()
         quote = market.Quote(symbol, D(last), None, None, said.get("as_of", now), "test", "live")
-        async with bus.connect(house.settings.bus_url, "prices", password, house.watch) as prices:
+        async with bus.connect(
+            house.settings.bus_url, "prices", password, house.watch, shelf=house.settings.market
+        ) as prices:
             subject = subjects.market_quote(symbol)
             identity = f"{symbol}={last}"
             await prices.publish(subject, quote, id=identity, type="market.quote", time=now)

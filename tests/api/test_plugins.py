@@ -26,7 +26,8 @@ class It(Plugin):
     '''Says something.'''
     name = "{name}"
     version = "{version}"
-    default_schedule = Schedule(cron="0 16 * * 1-5", sessions_only=True)
+    default_schedule = Schedule(cron="0 16 * * 1-5")
+    default_market_hours = "sessions"
     config = Settings
     commands = ("trades.close",)
 
@@ -256,6 +257,11 @@ def test_a_plugin_sees_no_secret_of_ours_in_its_environment(client: Client, writ
         ("empty", "", "0 classes"),
         ("misnamed", HEAD.format(name="other", version="1"), "calls itself 'other'"),
         ("quits", "raise SystemExit\n", "SystemExit"),
+        (
+            "timeless",
+            HEAD.format(name="timeless", version="1").replace("0 16", "61 16"),
+            "its default schedule cannot be meant: schedule.cron must be a crontab",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_broken_and_says_why(
@@ -319,7 +325,7 @@ def test_what_is_due_runs_by_itself_and_once(
     client: Client, write: Write, house: houses.House
 ) -> None:
     ready(client, write("hourly"))
-    client.put("/plugins/hourly/schedule", {"interval_seconds": 3600})
+    client.put("/plugins/hourly/schedule", {"schedule": {"interval_seconds": 3600}})
     house.watch.turn_to(house.watch.now() + timedelta(hours=2, minutes=30))
     [ran] = until(lambda: client.get("/plugins/hourly/runs").data)
     assert (ran["trigger"], ran["outcome"]) == ("schedule", "succeeded")
@@ -348,12 +354,23 @@ def named(client: Client, directory: Path) -> str:
 @pytest.mark.parametrize(
     ("what", "body", "field"),
     [
-        ("schedule", {"cron": "61 * * * *"}, "cron"),
-        ("schedule", {"cron": "every day"}, "cron"),
-        ("schedule", {"cron": "0 0 31 2 *"}, "cron"),
-        ("schedule", {"interval_seconds": -5}, "interval_seconds"),
-        ("schedule", {}, "schedule"),
-        ("schedule", {"interval_seconds": 60, "cron": "* * * * *"}, "schedule"),
+        ("schedule", {"schedule": {"cron": "61 * * * *"}}, "schedule.cron"),
+        ("schedule", {"schedule": {"cron": "every day"}}, "schedule.cron"),
+        ("schedule", {"schedule": {"cron": "0 0 31 2 *"}}, "schedule"),
+        ("schedule", {"schedule": {"interval_seconds": -5}}, "schedule.interval_seconds"),
+        ("schedule", {"schedule": {}}, "schedule"),
+        ("schedule", {"schedule": {"cron": "0 9 * * *", "timezone": "Mars"}}, "schedule.timezone"),
+        (
+            "schedule",
+            {"schedule": {"cron": "0 3 * * *"}, "market_hours": "market_hours"},
+            "schedule",
+        ),
+        (
+            "schedule",
+            {"schedule": {"after_close_minutes": 30}, "market_hours": "sometimes"},
+            "market_hours",
+        ),
+        ("schedule", {"schedule": {"interval_seconds": 60, "cron": "* * * * *"}}, "schedule"),
         ("config", {"config": {"days": "many"}}, "config.days"),
         ("config", {"config": {"colour": "red"}}, "config"),
         ("grants", {"commands": ["ledger.rewrite"]}, "commands"),
@@ -383,7 +400,7 @@ def test_what_was_decided_can_be_asked_as_of_before(
     register(client, write("bygone"))
     then = house.watch.now().isoformat()
     house.watch.turn_to(house.watch.now() + timedelta(minutes=1))
-    client.put("/plugins/bygone/schedule", {"interval_seconds": 600})
+    client.put("/plugins/bygone/schedule", {"schedule": {"interval_seconds": 600}})
     client.delete("/plugins/bygone")
     assert client.get("/plugins/bygone").status == 404
     before = client.get("/plugins/bygone", as_of=then).data

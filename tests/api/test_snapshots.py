@@ -40,7 +40,9 @@ def followed(client: Client, desk: Desk, wheel: str) -> str:
 async def quoted(house: House, symbol: str, price: str) -> None:
     """Let the price worker's word be heard."""
     password = nats_server.password(house.settings.data_dir, "prices")
-    async with bus.connect(house.settings.bus_url, "prices", password, house.watch) as connected:
+    async with bus.connect(
+        house.settings.bus_url, "prices", password, house.watch, shelf=house.settings.market
+    ) as connected:
         await connected.wait_up(5)
         now = house.watch.now()
         await connected.put_quote(

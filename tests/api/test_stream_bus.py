@@ -19,7 +19,9 @@ def said(house: House, role: str, say: Callable[[bus.Bus], Awaitable[object]]) -
 
     async def visit() -> None:
         password = nats_server.password(house.settings.data_dir, role)
-        async with bus.connect(house.settings.bus_url, role, password, house.watch) as connected:
+        async with bus.connect(
+            house.settings.bus_url, role, password, house.watch, shelf=house.settings.market
+        ) as connected:
             assert await connected.wait_up(10)
             await say(connected)
 

@@ -71,6 +71,11 @@ def test_no_login_becomes_less_urgent_by_waiting(age: timedelta, more: timedelta
             timedelta(days=1),
             "The login at Schwab has ended: no prices come until somebody logs in again",
         ),
+        (
+            market.Provider(source="schwab", state="unauthenticated", since=MADE, as_of=MADE),
+            timedelta(days=1),
+            "Nobody is logged in at Schwab: no prices come until somebody logs in",
+        ),
     ],
 )
 def test_it_says_until_when(found: market.Provider, age: timedelta, said: str) -> None:

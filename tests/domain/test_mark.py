@@ -128,7 +128,7 @@ def test_only_fresh_mids_that_were_known_count() -> None:
 
 def test_what_the_provider_says_is_told_as_it_is() -> None:
     said = {"implied_volatility": 0.3, "delta": -0.2, "gamma": 0.01, "theta": -0.02, "vega": 0.1}
-    (told,) = mark.figures([marked(**said)], RATE)
+    (told,) = mark.figures([marked(bid=D("1.80"), ask=D("2.00"), **said)], RATE)
     assert {field: getattr(told, field) for field in said} == said
     years = calendar.years_to_expiry(NOON, EXPIRY)
     found = pricing.greeks("put", 100, 95, years, RATE, 0, 0.3)
@@ -136,7 +136,8 @@ def test_what_the_provider_says_is_told_as_it_is() -> None:
 
 
 def test_what_it_leaves_out_is_reckoned_with_its_volatility() -> None:
-    (told,) = mark.figures([marked(implied_volatility=0.3, delta=-0.2)], RATE)
+    seen = marked(bid=D("1.80"), ask=D("2.00"), implied_volatility=0.3, delta=-0.2)
+    (told,) = mark.figures([seen], RATE)
     years = calendar.years_to_expiry(NOON, EXPIRY)
     found = pricing.greeks("put", 100, 95, years, RATE, 0, 0.3)
     assert told.delta == -0.2
@@ -157,6 +158,24 @@ def test_without_its_volatility_the_one_counts_that_the_mid_implies(
     assert told.probability_itm == pytest.approx(float(found.probability_itm), abs=0.005)
 
 
+def test_a_volatility_that_does_not_fit_its_own_quote_is_not_believed() -> None:
+    wrong = {"implied_volatility": 0.6, "delta": -0.4, "theta": -0.2}
+    assert mark.figures([marked(**wrong)], RATE) == mark.figures([marked()], RATE)
+
+
+def test_a_dividend_to_come_makes_a_put_likelier_to_end_in_the_money() -> None:
+    def likely(day: date) -> float:
+        dividend = market.Dividend("XYZ", day, D("1.00"))
+        (seen,) = mark.board(
+            held(option(ask=None, implied_volatility=0.25), dividend=dividend)
+        ).values()
+        (told,) = mark.figures([seen], RATE)
+        assert told.probability_itm is not None
+        return told.probability_itm
+
+    assert likely(EXPIRY) > likely(EXPIRY + timedelta(days=1))
+
+
 def test_where_no_volatility_is_known_nothing_is_reckoned() -> None:
     below_intrinsic = marked(strike=D(105))
     no_market = marked(ask=None, implied_volatility=0.0)
@@ -164,7 +183,9 @@ def test_where_no_volatility_is_known_nothing_is_reckoned() -> None:
 
 
 def test_marks_keep_their_places() -> None:
-    low, high = marked(implied_volatility=0.2), marked(implied_volatility=0.4)
+    nobody_offers = {"ask": None}
+    low = marked(**nobody_offers, implied_volatility=0.2)
+    high = marked(**nobody_offers, implied_volatility=0.4)
     told = mark.figures([low, None, high], RATE)
     assert [each.implied_volatility for each in told] == [0.2, None, 0.4]
     assert mark.figures([], RATE) == []

@@ -11,7 +11,8 @@ from msgspec.structs import asdict, replace
 from domain import facts, plugin, refusals
 
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-DAILY = facts.Timetable(cron="0 9 * * *")
+DAILY = facts.Schedule(cron="0 9 * * *")
+HOURLY = facts.Schedule(interval_seconds=3_600)
 FOUND = facts.PluginRegistered(
     plugin="idle",
     origin="file:idle.py",
@@ -19,6 +20,7 @@ FOUND = facts.PluginRegistered(
     plugin_version="1.0",
     description="Does nothing.",
     default_schedule=DAILY,
+    default_market_hours="market_hours",
     config_schema='{"type": "object"}',
 )
 BROKEN = facts.PluginReloaded(**(asdict(FOUND) | {"digest": "2", "fault": "SyntaxError"}))
@@ -36,7 +38,7 @@ def after(*told: facts.PluginFact, plugin_: plugin.Plugin = plugin.NOTHING) -> p
 
 def decided(state: plugin.Plugin, *orders: plugin.Order) -> plugin.Plugin:
     for order in orders:
-        state = after(*plugin.decide(state, "idle", order, FOUND), plugin_=state)
+        state = after(*plugin.decide(state, "idle", order, AT, FOUND), plugin_=state)
     return state
 
 
@@ -54,7 +56,7 @@ def test_what_is_registered_is_disabled_with_its_own_schedule_and_no_grants() ->
 def test_an_order_changes_what_it_says_and_nothing_else() -> None:
     orders: Sequence[plugin.Order] = [
         plugin.Enable(),
-        plugin.Schedule(interval_seconds=600),
+        plugin.Schedule(schedule=HOURLY, market_hours="sessions"),
         plugin.Configure(config={"b": 1, "a": [2]}),
         plugin.Grant(commands=("trades.roll", "trades.close", "trades.roll")),
         plugin.Limit(timeout_seconds=5),
@@ -63,7 +65,8 @@ def test_an_order_changes_what_it_says_and_nothing_else() -> None:
     assert decided(REGISTERED, *orders).decided == facts.PluginConfigured(
         plugin="idle",
         enabled=True,
-        schedule=facts.Timetable(interval_seconds=600),
+        schedule=HOURLY,
+        market_hours="sessions",
         config='{"a":[2],"b":1}',
         grants=("trades.close", "trades.roll"),
         timeout_seconds=5,
@@ -73,7 +76,7 @@ def test_an_order_changes_what_it_says_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("order", [plugin.Enable(), plugin.Limit(), plugin.Grant(commands=())])
 def test_an_order_that_changes_nothing_records_nothing(order: plugin.Order) -> None:
-    assert plugin.decide(ENABLED, "idle", order) == []
+    assert plugin.decide(ENABLED, "idle", order, AT) == []
 
 
 def test_what_is_broken_is_due_no_more_and_is_again_from_when_it_is_mended() -> None:
@@ -88,7 +91,11 @@ def test_what_is_broken_is_due_no_more_and_is_again_from_when_it_is_mended() -> 
 def test_only_a_new_rhythm_counts_anew() -> None:
     configured = decided(ENABLED, plugin.Configure(config={"a": 1}))
     assert configured.since == ENABLED.since
-    assert decided(configured, plugin.Schedule(interval_seconds=60)).since != ENABLED.since
+    for order in (
+        plugin.Schedule(schedule=HOURLY),
+        plugin.Schedule(schedule=DAILY, market_hours="sessions"),
+    ):
+        assert decided(configured, order).since != ENABLED.since
 
 
 def test_what_was_removed_begins_anew_when_it_is_registered_again() -> None:
@@ -107,7 +114,7 @@ def test_what_was_removed_begins_anew_when_it_is_registered_again() -> None:
         (plugin.NOTHING, plugin.Enable(), None, refusals.Unknown),
         (plugin.NOTHING, plugin.Remove(), None, refusals.Unknown),
         (after(FOUND, BROKEN), plugin.Enable(), None, refusals.OutOfTurn),
-        (REGISTERED, plugin.Schedule(), None, refusals.Invalid),
+        (REGISTERED, plugin.Schedule(schedule=facts.Schedule()), None, refusals.Invalid),
         (REGISTERED, plugin.Grant(commands=("config.change",)), None, refusals.Invalid),
     ],
 )
@@ -118,7 +125,7 @@ def test_what_cannot_be_is_refused(
     refusal: type[refusals.Refusal],
 ) -> None:
     with pytest.raises(refusal):
-        plugin.decide(state, "idle", order, found)
+        plugin.decide(state, "idle", order, AT, found)
 
 
 def test_a_configuration_must_fit_when_it_is_given_and_when_it_begins_to_count() -> None:
@@ -130,7 +137,7 @@ def test_a_configuration_must_fit_when_it_is_given_and_when_it_begins_to_count()
 
     for order in (plugin.Configure(config={"a": 1}), plugin.Enable()):
         with pytest.raises(refusals.Invalid):
-            plugin.decide(REGISTERED, "idle", order, None, fits)
+            plugin.decide(REGISTERED, "idle", order, AT, None, fits)
     assert asked == [('{"a":1}', FOUND.config_schema), ("{}", FOUND.config_schema)]
 
 

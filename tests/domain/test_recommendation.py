@@ -16,6 +16,7 @@ from domain.recommendation import BANDS, Advice, Means, Recommendation, Terms
 from tests.domain.chains import FRIDAY, NOW, chain, fair, option, quote
 
 OUTLOOK = Outlook(rate=0.04)
+CALM = replace(OUTLOOK, forecast=0.28)
 RICH = Means(collateral=Decimal(1_000_000), shares=10_000)
 TARIFF = fees.Schedule()
 
@@ -75,15 +76,30 @@ def test_at_the_markets_own_volatility_a_sale_is_worth_what_it_costs() -> None:
 
 
 def test_where_less_is_forecast_than_implied_a_sale_is_worth_something() -> None:
-    calm = replace(OUTLOOK, forecast=0.28)
-    told = only(advise(fair([93]), outlook=calm, profile="moderate"))
+    told = only(advise(fair([93]), outlook=CALM, profile="moderate"))
     assert told.expected_return_pct > 1
 
 
 def test_a_forecast_does_not_count_where_a_report_is_to_come() -> None:
-    calm = replace(OUTLOOK, forecast=0.28, earnings=(report(FRIDAY),))
-    told = only(advise(fair([93]), outlook=calm, profile="moderate"))
+    told = only(
+        advise(fair([93]), outlook=replace(CALM, earnings=(report(FRIDAY),)), profile="moderate")
+    )
     assert told.expected_return_pct < 0
+
+
+def test_without_a_forecast_what_its_expiration_implies_at_the_money_is_expected() -> None:
+    level = fair(range(96, 105), volatility=0.30) + fair(range(96, 105), "call", volatility=0.30)
+    dear = fair([93], volatility=0.40)
+    told = only(advise(level + dear, profile="moderate"))
+    assert told.expected_volatility == pytest.approx(0.30, abs=0.005)
+    assert told.expected_return_pct > 1
+
+
+def test_a_forecast_counts_the_sessions_that_are_left() -> None:
+    told = only(advise(fair([93]), outlook=CALM, profile="moderate"))
+    sessions, years = 9 + 6 / 6.5, (11 + 5 / 24) / 365  # a clock is put forward on the way
+    over_the_calendar = 0.28 * (sessions / 252 / years) ** 0.5
+    assert told.expected_volatility == pytest.approx(over_the_calendar, abs=1e-6)
 
 
 def test_where_more_is_forecast_than_implied_it_says_so() -> None:
@@ -265,7 +281,7 @@ def test_where_no_quote_implies_any_ours_is_taken_and_the_answer_says_so(
 # --- warnings ---------------------------------------------------------------------------------
 
 
-def warned(outlook: Outlook = OUTLOOK, means: Means = RICH, **changes: Any) -> list[str]:
+def warned(outlook: Outlook = CALM, means: Means = RICH, **changes: Any) -> list[str]:
     (contract,) = fair([93])
     told = only(advise([replace(contract, **changes)], means, outlook, profile="moderate"))
     return list(told.warnings)
@@ -283,17 +299,17 @@ def report(day: date) -> market.Earning:
     ("day", "told"), [(date(2026, 3, 2), 1), (FRIDAY, 1), (FRIDAY + timedelta(days=1), 0)]
 )
 def test_earnings_up_to_the_expiration_are_told_today_included(day: date, told: int) -> None:
-    said = warned(replace(OUTLOOK, earnings=(report(day),)))
+    said = warned(replace(CALM, earnings=(report(day),)))
     assert sum("earnings on" in each for each in said) == told
 
 
 def test_unknown_earnings_make_no_warning() -> None:
-    assert not any("earnings" in each for each in warned(replace(OUTLOOK, earnings=None)))
+    assert not any("earnings" in each for each in warned(replace(CALM, earnings=None)))
 
 
 def test_an_ex_dividend_date_before_expiration_is_told() -> None:
     paid = market.Dividend("XYZ", date(2026, 3, 10), Decimal("0.10"))
-    assert warned(replace(OUTLOOK, dividends=(paid,))) == [
+    assert warned(replace(CALM, dividends=(paid,))) == [
         "ex-dividend 0.10 on 2026-03-10, before expiration"
     ]
 
@@ -310,7 +326,7 @@ def test_too_much_in_one_symbol_is_told() -> None:
 def test_a_delayed_price_is_told() -> None:
     late = chain(*fair([93]), underlying=quote(state="delayed"), state="delayed")
     terms = Terms(direction="put", profile="moderate", max_dte=30)
-    advice = recommendation.recommended(late, OUTLOOK, terms, RICH, TARIFF, NOW)
+    advice = recommendation.recommended(late, CALM, terms, RICH, TARIFF, NOW)
     assert only(advice).warnings == ("delayed price, of 2026-03-02 15:00Z",)
 
 

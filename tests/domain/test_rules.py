@@ -47,6 +47,13 @@ def minutes(*steps: tuple[float, str]) -> list[tuple[timedelta, Decimal]]:
     return [(timedelta(minutes=passed), Decimal(price)) for passed, price in steps]
 
 
+def test_a_price_of_before_a_split_says_nothing_of_the_new_strikes() -> None:
+    one = option("call", "92.86", split_on=TODAY)
+    friday = MONDAY - timedelta(days=3)
+    assert words(judged(one, quote=quote("645.57", friday))) == []
+    assert words(judged(one, quote=quote("93.70"))) == [("raised", "itm")]
+
+
 # --- by the price ----------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ IDLE = facts.PluginRegistered(
     digest="1",
     plugin_version="1.0",
     description="Does nothing.",
-    default_schedule=facts.Timetable(cron="0 9 * * *"),
+    default_schedule=facts.Schedule(cron="0 9 * * *"),
     config_schema="{}",
 )
 
@@ -99,9 +99,10 @@ def run_plugin(log: ports.Log, name: str, now: datetime = MONDAY) -> None:
     log.append([facts.Recorded(0, stream, 1, now, now, "plugins", UUID(int=7), None, ran)])
 
 
-def lively(log: ports.Log) -> Desk:
+def lively(log: ports.Log, *, found: bool = True) -> Desk:
     """A portfolio, two wheels and an alert, with all that makes views hard to keep."""
-    found_portfolio(log)
+    if found:
+        found_portfolio(log)
     desk = Desk("60000", log=log)
     puts = desk.put("100", "1.50", 3, fees=usd("1.95"))
     raise_alert(log, desk, puts)

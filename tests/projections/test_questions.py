@@ -125,9 +125,11 @@ async def test_totals_are_those_of_the_wheels(asked: views.Views) -> None:
     shown_ = [shown(body, answers.Wheel) for body in found.items]
     assert whole.wheels == whole.active == len(shown_)
     assert whole.cash == sum(each.cash for each in shown_)
+    held = sum((each.cost_basis or usd(0)) * each.shares for each in shown_)
+    assert abs(whole.basis - held) < usd("0.05")  # that of a share is shown rounded
     assert whole.collateral_in_use == sum(each.collateral_in_use for each in shown_)
     assert await questions.totals(asked, Scope(symbol="none")) == questions.Totals(
-        0, 0, 0, usd(0), usd(0), usd(0)
+        0, 0, 0, usd(0), usd(0), usd(0), usd(0)
     )
 
 

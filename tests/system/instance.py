@@ -31,11 +31,12 @@ MARKED = {
     "prices": "workers prices",
     "risk": "workers risk",
     "scanner": "workers scanner",
+    "scheduler": "workers scheduler",
     "plugins": "workers plugins",
     "supervisor": "supervisor.instance",
 }
 """By what the command of each process is known."""
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "plugins")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "plugins")
 
 
 class Instance:

@@ -32,10 +32,12 @@ class Exchange:
     def __init__(self, clock: Turned) -> None:
         self.asked: list[str] = []
         self.fault: market.MarketFault | None = None
+        self.bars: tuple[market.Bar, ...] = ()
         self.slow = asyncio.Event()
         self.slow.set()
         self._news = asyncio.Condition()
         self.state: market.PriceState = "live"
+        self.behind = timedelta(0)
         self._clock = clock
 
     async def until_asked(self, count: int) -> None:
@@ -86,7 +88,7 @@ class Exchange:
 
     async def history(self, symbol: str, first: date, last: date) -> tuple[market.Bar, ...]:
         await self._ask(f"history {symbol} {first} {last}")
-        return ()
+        return tuple(each for each in self.bars if each.symbol == symbol)
 
     async def expirations(self, symbol: str) -> tuple[date, ...]:
         await self._ask(f"expirations {symbol}")
@@ -112,5 +114,5 @@ class Exchange:
         return None
 
     def _quote(self, symbol: str) -> market.Quote:
-        now = self._clock.now()
-        return market.Quote(symbol, Decimal("100.00"), None, None, now, "test", self.state)
+        at = self._clock.now() - self.behind
+        return market.Quote(symbol, Decimal("100.00"), None, None, at, "test", self.state)

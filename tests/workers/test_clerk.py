@@ -12,7 +12,7 @@ from adapters.counter import Counter
 from domain import market, refusals, subjects
 from tests.conftest import Join, NatsServer, soon
 from tests.workers.exchange import FRIDAY, OPEN, Exchange, Turned
-from workers.clerk import Clerk
+from workers.clerk import AT_ONCE, Clerk
 from workers.standing import Standing
 
 pytestmark = pytest.mark.usefixtures("server")
@@ -56,6 +56,22 @@ async def test_what_has_grown_old_is_asked_for_again(shop: Shop) -> None:
     assert await bid(shop) == "1.01"
     shop.clock.turn(minutes=15)
     assert await bid(shop) == "1.02"
+
+
+async def test_a_chain_of_a_price_that_has_grown_stale_is_asked_for_again(shop: Shop) -> None:
+    shop.exchange.behind = timedelta(minutes=4)
+    assert await bid(shop) == "1.01"
+    shop.clock.turn(minutes=10)
+    assert await bid(shop) == "1.01"
+    shop.clock.turn(minutes=2)
+    assert await bid(shop) == "1.02"
+
+
+async def test_a_price_that_stays_stale_is_asked_for_once_a_minute(shop: Shop) -> None:
+    shop.exchange.behind = timedelta(hours=1)
+    assert [await bid(shop), await bid(shop)] == ["1.01", "1.01"]
+    shop.clock.turn(minutes=1)
+    assert [await bid(shop), await bid(shop)] == ["1.02", "1.02"]
 
 
 async def test_what_was_kept_for_nearer_dates_is_asked_for_again(shop: Shop) -> None:
@@ -123,6 +139,21 @@ async def test_what_failed_is_left_alone_for_a_while(
     assert len(shop.exchange.asked) == 1
 
 
+class Peculiar(market.Unreadable):
+    """A fault of a provider's own, which is made in its own way."""
+
+    def __init__(self) -> None:
+        super().__init__("XYZ", "peculiar")
+
+
+async def test_what_failed_in_a_way_of_its_own_stays_so_while_it_is_left_alone(shop: Shop) -> None:
+    shop.exchange.fault = Peculiar()
+    question = subjects.MarketQuestion("chain", "XYZ", TODAY, FRIDAY)
+    for _ in range(3):
+        with pytest.raises(Peculiar):
+            await shop.clerk.keep(question)
+
+
 async def test_a_provider_that_is_down_is_down_for_every_symbol(shop: Shop) -> None:
     shop.exchange.fault = market.ProviderDown("XYZ")
     for symbol in ("XYZ", "ABC", "DEF"):
@@ -144,6 +175,17 @@ async def test_nobody_behind_the_counter_is_said_to_be_so(join: Join) -> None:
     counter = Counter(await join("api"), Turned())
     with pytest.raises(refusals.Unavailable, match="cannot be asked"):
         await counter.chain("XYZ", FRIDAY)
+
+
+async def test_who_is_patient_waits_for_the_next_clerk(join: Join) -> None:
+    clock, ours = Turned(), await join("prices")
+    exchange = Exchange(clock)
+    clerk = Clerk(exchange, None, ours, clock, Standing("test", clock, exchange.login))
+    patient = Counter(await join("scanner"), clock, patient=True)
+    waiting = asyncio.create_task(patient.chain("XYZ", FRIDAY))
+    assert not (await asyncio.wait([waiting], timeout=0.3))[0]
+    await ours.answer(subjects.MARKET_ASK, clerk.answer)
+    assert (await soon(waiting)).symbol == "XYZ"
 
 
 async def test_without_a_bus_it_is_said_too(join: Join, server: NatsServer) -> None:
@@ -174,6 +216,21 @@ async def test_the_days_volatility_is_collected_for_the_year(shop: Shop) -> None
     await bid(shop)
     year = await shop.counter.volatilities("XYZ")
     assert [each.day for each in year] == [date(2026, 3, 2), date(2026, 3, 3)]
+
+
+async def test_chains_and_volatilities_asked_for_at_once_do_not_wait_for_each_other(
+    shop: Shop,
+) -> None:
+    asked = [
+        subjects.MarketQuestion(kind, f"S{n}", TODAY, FRIDAY)
+        for kind in ("chain", "volatilities")
+        for n in range(AT_ONCE)
+    ]
+    shop.exchange.slow.clear()
+    asking = [asyncio.create_task(shop.clerk.keep(each)) for each in asked]
+    await soon(shop.exchange.until_asked(AT_ONCE))
+    shop.exchange.slow.set()
+    assert len(await soon(asyncio.gather(*asking))) == len(asked)
 
 
 async def test_patient_questions_leave_room_for_those_who_wait(join: Join, shop: Shop) -> None:
@@ -213,3 +270,41 @@ async def test_an_answer_makes_it_well_again(shop: Shop) -> None:
     shop.standing.answered("delayed")
     assert (shop.standing.provider.state, shop.standing.provider.reason) == ("delayed", None)
     shop.standing.rested("XYZ")
+
+
+async def test_a_symbol_of_its_own_trouble_does_not_hide_that_of_the_provider(shop: Shop) -> None:
+    shop.standing.quoted([market.UnknownSymbol("ABC"), market.ProviderDown("XYZ", "gone")])
+    assert (shop.standing.provider.state, shop.standing.provider.reason) == ("down", "gone")
+
+
+async def test_a_provider_of_whom_nothing_can_be_read_is_down(shop: Shop) -> None:
+    shop.standing.quoted([market.Unreadable("ABC", "status 403"), market.Unreadable("XYZ", "?")])
+    assert (shop.standing.provider.state, shop.standing.provider.reason) == ("down", "status 403")
+    shop.standing.rested("XYZ")
+
+
+def login(days: int) -> market.Login:
+    since = OPEN + timedelta(days=days)
+    return market.Login(since, since + timedelta(days=7))
+
+
+async def test_a_login_that_was_refused_stays_so_until_there_is_another_one() -> None:
+    logins = [login(0)]
+    standing = Standing("test", Turned(), lambda: logins[-1])
+    standing.failed(market.ReauthRequired("XYZ"))
+    assert standing.told().state == "unauthenticated"
+    logins.append(login(1))
+    assert (standing.told().state, standing.told().reason) == ("live", None)
+
+
+async def test_without_the_login_that_it_needs_it_is_not_live_though_nobody_has_asked() -> None:
+    clock, logins = Turned(), [market.Login(OPEN, OPEN + timedelta(days=7))]
+    standing = Standing("test", clock, lambda: logins[-1] if logins else None, needs_login=True)
+    told = [standing.told().state]
+    clock.turn(minutes=7 * 24 * 60)
+    told.append(standing.told().state)
+    logins.clear()
+    told.append(standing.told().state)
+    logins.append(market.Login(clock.now(), clock.now() + timedelta(days=7)))
+    told.append(standing.told().state)
+    assert told == ["live", "unauthenticated", "unauthenticated", "live"]

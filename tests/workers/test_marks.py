@@ -34,7 +34,7 @@ class Running:
         await self._bus.subscribe(subjects.EVERY_CHAIN, self._hear)
         standing = Standing("test", self.clock, self.exchange.login)
         clerk = Clerk(self.exchange, self.exchange, self._bus, self.clock, standing)
-        desk = marks.MarksDesk(clerk, self._bus, self.clock)
+        desk = marks.MarksDesk(clerk, self._bus, self.clock, again=0.1)
         beat: dict[str, Any] = {}
         self._task = asyncio.create_task(
             marks.run(desk, self.clock, self._holding, self.stop, self.woken, beat)
@@ -110,3 +110,12 @@ async def test_while_the_provider_fails_the_last_marks_stay(prices: bus.Bus) -> 
         body = await prices.get(subjects.MARKET_BUCKET, kept.marks_key("XYZ"))
     assert body is not None
     assert msgspec.json.decode(body, type=market.HeldMarks) == told
+
+
+async def test_who_failed_is_asked_about_again_before_the_turn_of_all(prices: bus.Bus) -> None:
+    running = Running(prices, XYZ=frozenset({HELD}))
+    running.exchange.fault = market.ReauthRequired("XYZ")
+    async with running:
+        await soon(running.exchange.until_asked(2))
+        running.exchange.fault = None
+        assert (await running.next()).symbol == "XYZ"

@@ -68,9 +68,11 @@ class House:
     def log_in(self, since: datetime = NOW - timedelta(days=1), **chosen: Any) -> None:
         Vault(self.settings.schwab_dir).write(Kept(since, token(**chosen)))
 
-    def market(self, timeout: float = 10.0) -> provider.Schwab:
+    def market(self, timeout: float = 10.0, longest: float = 20.0) -> provider.Schwab:
         pace = provider.inquiry()._pace
-        asking = Inquiry("Schwab", pace, pause=lambda _: 0.0, timer=lambda: self.seconds)
+        asking = Inquiry(
+            "Schwab", pace, pause=lambda _: 0.0, timer=lambda: self.seconds, longest=longest
+        )
         line = Line(self.settings, self.vault, asking, timeout)
         return provider.Schwab(line, clock.standing_at(NOW))
 

@@ -24,12 +24,13 @@ class Asked(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """An answer; `never` is one that does not come."""
+    """An answer; `never` is one that does not come, `trickle` the seconds between two bytes."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: tuple[tuple[str, str], ...] = ()
     never: bool = False
+    trickle: float = 0.0
 
 
 Answering = Callable[[Asked], Reply]
@@ -42,6 +43,8 @@ class Fake:
         self.asked: list[Asked] = []
         self.url = ""
         self._replies: dict[str, list[Reply | Answering]] = {}
+        self._idle = asyncio.Event()
+        self._busy = 0
 
     def tell(self, path: str, *replies: Reply | Answering) -> None:
         self._replies[path] = list(replies)
@@ -50,10 +53,25 @@ class Fake:
         return sum(asked.path == path for asked in self.asked)
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._busy += 1
+        self._idle.clear()
+        await self._answer(reader, writer)
+        self._busy -= 1
+        if not self._busy:
+            self._idle.set()
+
+    async def until_idle(self) -> None:
+        """Wait until everybody who asked is answered, or has gone."""
+        if self._busy:
+            await asyncio.wait_for(self._idle.wait(), 5.0)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             reply = self._reply(await _read(reader))
             if reply.never:
                 await reader.read()  # until the other side has had enough
+            elif reply.trickle:
+                await _trickle(_written(reply), reply.trickle, reader, writer)
             else:
                 writer.write(_written(reply))
                 await writer.drain()
@@ -64,6 +82,18 @@ class Fake:
         replies = self._replies.get(asked.path, [Reply(404)])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         return reply(asked) if not isinstance(reply, Reply) else reply
+
+
+async def _trickle(
+    answer: bytes, pause: float, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Byte by byte, until the other side has had enough."""
+    for byte in answer:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(), pause)
+            return
 
 
 async def _read(reader: asyncio.StreamReader) -> Asked:
@@ -99,5 +129,6 @@ async def listening() -> AsyncIterator[Fake]:
     try:
         yield fake
     finally:
+        await fake.until_idle()
         server.close()
         await server.wait_closed()

@@ -90,6 +90,17 @@ async def test_an_answer_that_comes_too_late_is_none(
     assert house.fake.count(fake.QUOTES) == 3
 
 
+async def test_an_answer_that_trickles_in_for_ever_is_none(
+    house: House, stack: AsyncExitStack
+) -> None:
+    schwab = house.market(longest=0.3)
+    stack.push_async_callback(schwab.aclose)
+    house.fake.tell(fake.QUOTES, said("quote_nvda.json")._replace(trickle=0.05))
+    assert isinstance(fault := await fault_of(schwab), market.ProviderDown)
+    assert fault.why == "Schwab takes too long to answer"
+    assert house.fake.count(fake.QUOTES) == 3
+
+
 async def test_nobody_there_is_a_provider_that_is_down(house: House, stack: AsyncExitStack) -> None:
     house.settings = replace(house.settings, schwab_url=f"http://127.0.0.1:{free_port()}")
     schwab = house.market()
@@ -125,6 +136,7 @@ async def test_nothing_is_asked_for_as_long_as_schwab_wants_silence(
         ((), 60),
         ((("Retry-After", "soon"),), 60),
         ((("Retry-After", "-5"),), 60),
+        ((("Retry-After", "0"),), 5),
         ((("Retry-After", "999999999"),), 86_400),
         (
             (
@@ -132,6 +144,13 @@ async def test_nothing_is_asked_for_as_long_as_schwab_wants_silence(
                 ("Retry-After", "Thu, 16 Jan 2025 21:32:00 GMT"),
             ),
             120,
+        ),
+        (
+            (
+                ("Date", "Thu, 16 Jan 2025 21:30:00 GMT"),
+                ("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"),
+            ),
+            5,
         ),
         ((("Retry-After", "Thu, 16 Jan 2025 21:32:00 GMT"),), 60),
     ],

@@ -178,8 +178,9 @@ async def test_a_day_that_stays_truncated_is_unreadable(
     house: House, schwab: provider.Schwab
 ) -> None:
     house.fake.tell(fake.CHAINS, lambda asked: chain_of(asked, truncated=True))
-    with pytest.raises(market.Unreadable):
+    with pytest.raises(market.Unreadable) as raised:
         await schwab.chain("AAPL", TODAY, date(2025, 1, 24))
+    assert type(raised.value) is market.Unreadable  # which other processes know by its name
     assert house.fake.count(fake.CHAINS) <= 5
 
 

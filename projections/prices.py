@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from adapters import bus, clock, envelope
-from domain import calendar, mark, market, subjects
+from domain import calendar, freshness, mark, market, subjects
 from projections import past, questions, rows, snapshots, views
 
 _logger = logging.getLogger(__name__)
@@ -33,9 +33,23 @@ class Prices(msgspec.Struct, frozen=True):
     quotes: Mapping[str, market.Quote]
     boards: Mapping[str, mark.Board]
 
-    def mark(self, symbol: str, contract: mark.Contract) -> mark.Mark | None:
-        """That of a contract; None where there is none."""
-        return self.boards.get(symbol, {}).get(contract)
+    def quote(self, symbol: str, split_on: date | None) -> market.Quote | None:
+        """That of a symbol; None where there is none since its last split."""
+        found = self.quotes.get(symbol)
+        return found if found and not freshness.before_split(found.as_of, split_on) else None
+
+    def mark(self, symbol: str, contract: mark.Contract, split_on: date | None) -> mark.Mark | None:
+        """That of a contract; None where there is none since its last split."""
+        found = self.boards.get(symbol, {}).get(contract)
+        return found if found and not freshness.before_split(found.as_of, split_on) else None
+
+    def missing(self, symbols: Collection[str]) -> list[str]:
+        """Which of these have no price, or no marks, in order."""
+        return sorted(set(symbols) - (self.quotes.keys() & self.boards.keys()))
+
+    def or_else(self, other: Prices) -> Prices:
+        """These, and where there are none, the others."""
+        return Prices({**other.quotes, **self.quotes}, {**other.boards, **self.boards})
 
 
 class Bygone:
@@ -49,16 +63,35 @@ class Bygone:
     async def prices(self, when: past.When, symbols: Collection[str]) -> Prices:
         """By symbol; one without a price then is left out. `when` lies in the past."""
         at = when.told_at(self._time.now())
-        heard = await self._heard(at, symbols)
-        missing = set(symbols) - (heard.quotes.keys() & heard.boards.keys())
-        if not missing:
-            return heard
-        kept = await self._kept(at, when.known_at or self._time.now(), sorted(missing))
-        return Prices({**kept.quotes, **heard.quotes}, {**kept.boards, **heard.boards})
+        heard = await self._heard(at, at, symbols)
+        return await self._completed(heard, at, when.known_at or self._time.now(), symbols)
 
-    async def _heard(self, at: datetime, symbols: Collection[str]) -> Prices:
-        """What was said on the bus by then, as far as it was of then."""
-        really = self._time.real_time(at)
+    async def closing(self, session: date, symbols: Collection[str]) -> Prices:
+        """The last of a session that has closed, as far as they are known by now; of no other day.
+
+        What was said last may be of after the close: then what had been said by the close counts.
+        """
+        close, now = calendar.close_at(session), self._time.now()
+        heard = await self._heard(close, now, symbols)
+        earlier = await self._heard(close, close, heard.missing(symbols))
+        found = await self._completed(heard.or_else(earlier), close, now, symbols)
+        quotes = {
+            symbol: quote
+            for symbol, quote in found.quotes.items()
+            if calendar.trading_day(quote.as_of) == session
+        }
+        return Prices(quotes, found.boards)
+
+    async def _completed(
+        self, heard: Prices, at: datetime, known_at: datetime, symbols: Collection[str]
+    ) -> Prices:
+        """What was heard, and beyond it what was written down on that day."""
+        missing = heard.missing(symbols)
+        return heard.or_else(await self._kept(at, known_at, missing)) if missing else heard
+
+    async def _heard(self, at: datetime, said_by: datetime, symbols: Collection[str]) -> Prices:
+        """What was said last on the bus by one instant, as far as it was of another before it."""
+        really = self._time.real_time(said_by)
         if really is None or not symbols:
             return Prices({}, {})
         named = sorted(set(symbols))

@@ -1,0 +1,40 @@
+"""Where the jobs stand, as the views know it: from there on the log is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from uuid import UUID
+
+import msgspec
+
+from projections import tables
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The jobs that were set up, and the last due time of each that has its run recorded.
+
+    What the log has behind `position` is not known here.
+    """
+
+    position: int = 0
+    jobs: Sequence[UUID] = ()
+    last: Mapping[UUID, datetime] = MappingProxyType({})
+
+
+def standing(link: Path) -> Standing:
+    """Where the jobs stand; nothing is known without views. Raises refusals.Unavailable."""
+    if not tables.fit(link):
+        return Standing()
+    with tables.reading(link) as connection:
+        jobs = connection.execute("SELECT id FROM jobs").fetchall()
+        last = connection.execute(
+            "SELECT entry, MAX(due_at) FROM job_runs WHERE trigger<>'manual' GROUP BY entry"
+        ).fetchall()
+        return Standing(
+            tables.position(connection),
+            [UUID(row[0]) for row in jobs],
+            {UUID(entry): datetime.fromisoformat(at) for entry, at in last},
+        )
