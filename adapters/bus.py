@@ -17,6 +17,7 @@ import msgspec
 import nats.errors
 
 from adapters import bygone
+from adapters.durable import Durable
 from adapters.ears import (
     Answerer,
     AnsweringEar,
@@ -223,6 +224,19 @@ class Bus:
     async def answer(self, subject: str, answerer: Answerer) -> Unsubscribe:
         """Answer the questions that come on a subject, each by itself, also over later links."""
         return await self._hear(AnsweringEar(subject, answerer))
+
+    @asynccontextmanager
+    async def durable(self, stream: str, subject: str, name: str) -> AsyncIterator[Durable]:
+        """Read a stream from the place that is kept under a name. Raises BusDown.
+
+        It is of this connection: when that is lost, begin again.
+        """
+        reader = Durable(self._live(), stream, subject, name)
+        await reader.open()
+        try:
+            yield reader
+        finally:
+            await reader.close()
 
     async def _hear(self, ear: Ear) -> Unsubscribe:
         async def stop() -> None:

@@ -9,7 +9,16 @@ from typing import Final
 import msgspec
 
 INSTANCE: Final = ("instance",)
-WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "plugins")
+WORKERS: Final = (
+    "projector",
+    "relay",
+    "prices",
+    "risk",
+    "scanner",
+    "scheduler",
+    "notifier",
+    "plugins",
+)
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -28,6 +37,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "api_host": Key("The address or name on which the API listens."),
     "api_port": Key("The port on which the API listens."),
     "api_token": Key("The bearer token that every request must carry; none: none is asked for."),
+    "public_url": Key(
+        "Where the API is reached from outside, for the links in notifications; none: from here."
+    ),
     "cors_origins": Key("Origins whose pages may use the API from a browser."),
     "rate_limit": Key(
         "Requests that one address may make in a minute; 0: as many as it likes.",

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_host: kinds.Text = "127.0.0.1"
     api_port: kinds.Port = 8000
     api_token: kinds.Text | None = None
+    public_url: kinds.Web | None = None
     cors_origins: kinds.Origins = ()
     rate_limit: kinds.Limit = 0
     data_dir: kinds.File = Path("var")
@@ -139,6 +140,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The API as seen from this machine, also where it listens on every address."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)  # noqa: S104 - what is listened on, not a choice to listen
         return f"http://{f'[{host}]' if ':' in host else host}:{self.api_port}"
+
+    @property
+    def links_url(self) -> str:
+        """Where the links in notifications lead."""
+        return self.public_url or self.local_api_url
+
+    @property
+    def notifications_dir(self) -> Path:
+        """The URLs of channels, and the secret that signs links."""
+        return self.data_dir / "notifications"
 
     @property
     def market_start(self) -> datetime | None:

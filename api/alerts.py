@@ -19,6 +19,9 @@ from domain import facts, refusals
 from projections import answers, questions
 
 _ACKNOWLEDGE = alerts.Acknowledge()
+_DISMISS = alerts.Dismiss()
+Word = alerts.Acknowledge | alerts.Mute | alerts.Dismiss
+"""What a person can say of an alert."""
 
 
 class AlertController(Controller):
@@ -65,7 +68,18 @@ class AlertController(Controller):
         data: JSONBody[alerts.Acknowledge] = _ACKNOWLEDGE,
     ) -> Reply[Answer[answers.Alert]]:
         """Say that an alert has been seen."""
-        return await office.desk.carry_out(_task(alert_id, data), asked)
+        return await office.desk.carry_out(task(alert_id, data), asked)
+
+    @post("/{alert_id:uuid}/clear", status_code=200)
+    async def clear(
+        self,
+        office: NamedDependency[Office],
+        asked: NamedDependency[desk.Asked],
+        alert_id: FromPath[UUID],
+        data: JSONBody[alerts.Dismiss] = _DISMISS,
+    ) -> Reply[Answer[answers.Alert]]:
+        """End an alert by hand; it is raised again when its reason begins anew."""
+        return await office.desk.carry_out(task(alert_id, data), asked)
 
     @post("/{alert_id:uuid}/mute", status_code=200)
     async def mute(
@@ -76,10 +90,12 @@ class AlertController(Controller):
         data: JSONBody[alerts.Mute],
     ) -> Reply[Answer[answers.Alert]]:
         """Hear no more of an alert before an instant."""
-        return await office.desk.carry_out(_task(alert_id, data), asked)
+        return await office.desk.carry_out(task(alert_id, data), asked)
 
 
-def _task(alert_id: UUID, command: alerts.Acknowledge | alerts.Mute) -> desk.Task[alerts.Alert]:
+def task(alert_id: UUID, command: Word) -> desk.Task[alerts.Alert]:
+    """What somebody says of one alert."""
+
     def decide(state: alerts.Alert, now: datetime, command_id: UUID) -> list[facts.Recorded]:
         if not state.version:
             raise refusals.Unknown("alert", alert_id)
@@ -100,7 +116,7 @@ def _recorded(
     fact: Any,
     now: datetime,
     command_id: UUID,
-    command: alerts.Acknowledge | alerts.Mute,
+    command: Word,
 ) -> facts.Recorded:
     learned = now if state.raised_at is None else max(now, state.raised_at)
     return facts.Recorded(

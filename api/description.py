@@ -52,6 +52,7 @@ _NAMELESS = (
     "get_portfolios_default",
     "put_portfolios_default",
     "get_watchlist_scan",
+    "post_notifications_test",
     "get_performance_win_loss",
     "get_performance_timeline",
     "get_performance_compare",
@@ -179,7 +180,7 @@ class _Operation:
         if self._handler.parsed_data_field is not None:
             told["requestBody"] = self._body(known)
         if self._is_open:
-            told["security"] = []
+            told["security"] = [{}] if self._handler.opt.get("signed") else []
         return told
 
     def _parameter(self, framework: Words) -> Words:
@@ -264,7 +265,7 @@ class _Operation:
 
     def _failures(self) -> Words:
         statuses = {"400", "500", "503"}
-        if not self._is_open:
+        if not self._is_open or self._handler.opt.get("signed"):
             statuses.add("401")
         if not self._handler.opt.get("unlimited"):
             statuses.add("429")
@@ -272,7 +273,7 @@ class _Operation:
             statuses.add("404")
         if self._is_command or self._handler.opt.get("market"):
             statuses.add("409")
-        if self._handler.opt.get("market"):
+        if self._handler.opt.get("market") or self._handler.opt.get("outside"):
             statuses.add("502")
         return {
             status: {"$ref": f"#/components/responses/{glossary.ERRORS[status].name}"}

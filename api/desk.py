@@ -24,6 +24,7 @@ from api.envelope import Reply
 from api.shapes.envelope import Answer
 from api.shapes.rehearsals import Change, DryRun
 from domain import alert as alerts
+from domain import channel as channels
 from domain import configuration, facts, ports, refusals, subjects
 from domain import opportunity as opportunities
 from domain import plugin as plugins
@@ -62,6 +63,9 @@ OPPORTUNITY: Model[opportunities.Opportunity] = Model(
     lambda _: opportunities.NOTHING,
     opportunities.evolve,
     lambda state: state.version,
+)
+CHANNELS: Model[channels.Channels] = Model(
+    "notification", lambda _: channels.NONE, channels.evolve, lambda state: state.version
 )
 PLUGIN: Model[plugins.Plugin] = Model(
     "plugin", lambda _: plugins.NOTHING, plugins.evolve, lambda state: state.version

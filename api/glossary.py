@@ -27,6 +27,7 @@ TAGS = {
     "Snapshots": "What a wheel was worth at a moment, and how that moved.",
     "Performance": "What was earned, under a policy, in a span of New York dates.",
     "Alerts": "What asks for attention, and what somebody has said about it.",
+    "Notifications": "Channels over which somebody is told of alerts, and what they were told.",
     "Watchlist": "Symbols in which opportunities are looked for, and the scans that look.",
     "Opportunities": "Contracts worth selling, as scans found them.",
     "Plugins": "The user's own programs: what they may do, when they run, and how that went.",
@@ -39,6 +40,7 @@ TAGS = {
 PARAMETERS = {
     "alert_id": "The alert.",
     "allow_below_basis": "Also calls whose strike is under the adjusted cost basis.",
+    "channel": "Only what this channel was told, or is to be told.",
     "closed_from": "Ended on this New York date or later.",
     "closed_to": "Ended on this New York date or earlier.",
     "direction": "put or call.",
@@ -48,7 +50,7 @@ PARAMETERS = {
     "explain": "Also every contract that was rejected, with the rules that speak against it.",
     "interval": "How long one point is.",
     "is_active": "Only active ones, or only archived ones.",
-    "name": "The plugin.",
+    "name": "The channel, or the plugin.",
     "opened_from": "Opened on this New York date or later.",
     "opened_to": "Opened on this New York date or earlier.",
     "max_dte": "Calendar days to expiration at most, 1 to 90.",
@@ -68,6 +70,7 @@ PARAMETERS = {
     "trade_id": "The trade.",
     "type": "Only facts of this name.",
     "unread": "Only those that nobody has read, or only those that somebody has.",
+    "what": "acknowledge, mute or clear.",
     "version": "The fact, by its version in the wheel's history.",
     "after": "Continue behind this one: the `next_after` of the page before.",
     "limit": "How many at most.",
@@ -153,8 +156,9 @@ ERRORS = {
     ),
     "502": Error(
         "Unanswered",
-        "The provider of market data does not answer with what is needed; the details name its "
-        "state: stale, throttled, unauthenticated, down, missing or unreadable.",
+        "Somebody outside does not answer with what is needed. Of the provider of market data "
+        "the details name its state: stale, throttled, unauthenticated, down, missing or "
+        "unreadable; of a channel for notifications, why it did not take a message.",
         {
             "EXTERNAL_API_ERROR": (
                 "AAPL: the provider does not answer",

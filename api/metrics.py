@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 from api import scheduler
 from api.office import Office
 from domain import market
-from projections import questions
+from projections import deliveries, questions
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -76,6 +76,13 @@ class Metrics:
         self._relay_lag = self._gauge("relay_lag", "Facts that the bus was not told yet.")
         self._open = self._gauge("open_positions", "Trades that are open.")
         self._bus = self._gauge("bus_connected", "1 while the bus is connected, else 0.")
+        self._notifications = self._gauge(
+            "notifications",
+            "Notifications by channel and by what became of them: delivered, failed, withdrawn, "
+            "or waiting.",
+            "channel",
+            "outcome",
+        )
         self._silence = self._gauge(
             "worker_heartbeat_age_seconds", "Real time since a worker's last heartbeat.", "worker"
         )
@@ -135,10 +142,16 @@ class Metrics:
         self._views_lag.set(max(head - office.live.position, 0))
         self._bus.set(office.bus.connected)
         self._open.set(await questions.count_open(office.live, questions.OpenFilter()))
+        await self._tell_notifications(office)
         self._tell_workers(office, head)
         self._tell_market(office)
         self._tell_jobs(office, await questions.count_runs(office.live))
         return await asyncio.to_thread(generate_latest, self.registry)
+
+    async def _tell_notifications(self, office: Office) -> None:
+        self._notifications.clear()
+        for (channel, outcome), count in (await deliveries.counts(office.live)).items():
+            self._notifications.labels(channel, outcome).set(count)
 
     def _tell_market(self, office: Office) -> None:
         """Of the one provider that there is; another before it is told of no more."""

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from adapters import logs
+from adapters import courier, logs
+from adapters.addresses import Addresses
 from adapters.bus import Bus
 from adapters.clock import Clock
 from adapters.event_store import EventStore
@@ -52,6 +53,8 @@ class Office:
         self.log = log
         self.live = live
         self.bus = bus
+        self.addresses = Addresses(settings.notifications_dir)
+        self.courier: courier.Courier = courier.Apprise()
         self.aside = Aside(settings)
         self.archive = Archive(settings, log, live)
         self._bygone = prices.Bygone(clock, bus, live)
@@ -171,6 +174,10 @@ class Office:
     async def opportunities(self) -> list[UUID]:
         """The streams of all opportunities that were ever found."""
         return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM opportunities")]
+
+    async def deliveries(self) -> list[UUID]:
+        """The streams of all that was ever to be told to channels."""
+        return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM deliveries")]
 
     async def plugins(self, name: str | None = None) -> list[UUID]:
         """The streams of all plugins that were ever registered and of their runs, or of one's."""

@@ -22,6 +22,8 @@ _WHERE = re.compile(r"^(?P<constraint>.*?)(?: - at `\$\.?(?P<field>[^`]*)`)?$", 
 _UNKNOWN = re.compile(r"unknown field `(?P<field>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<field>.*)`")
 _FIGURE = re.compile(schemas.FIGURE, re.ASCII)
+_SECRETS = frozenset({"url", "redirect_url"})
+"""Fields whose values are nobody's business but who sends them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Characters that move a terminal's cursor, or end a text; lines and tabs are not among them."""
 
@@ -94,7 +96,9 @@ def _sentence(constraint: str) -> str:
 
 
 def _value(body: bytes, field: str) -> Any:
-    """What stood in the field, when that can be told."""
+    """What stood in the field, when that can be told, and may be."""
+    if field in _SECRETS:
+        return None
     try:
         whole = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
+from msgspec.structs import replace
 
 from api import scheduler
 from api.envelope import Reply
@@ -22,9 +23,9 @@ from api.office import Office
 from api.shapes.envelope import Answer
 from api.shapes.system import Health, Info, Part
 from domain import refusals
-from projections import questions
+from projections import deliveries, questions
 
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "plugins")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4
@@ -44,10 +45,13 @@ class Pulse:
         self._store = Glance(self._look_at_store)
         self._views = Glance(self._look_at_views)
         self._runs = Glance(self._look_at_runs)
+        self._channels = Glance(self._look_at_channels)
 
     async def parts(self) -> dict[str, Part]:
         """The health of each part, by its name."""
-        store, views, troubles = await asyncio.gather(self._store(), self._views(), self._runs())
+        store, views, troubles, failing = await asyncio.gather(
+            self._store(), self._views(), self._runs(), self._channels()
+        )
         head = 0 if store is None else store.position or 0
         return {
             "event_store": store or _SILENT,
@@ -56,7 +60,16 @@ class Pulse:
             "market": _market(self._office),
             **{name: worker(self._office, name, head) for name in WORKERS},
             "scheduler": _scheduler(self._office, head, troubles or {}),
+            "notifier": _notifier(worker(self._office, "notifier", head), failing),
         }
+
+    async def _look_at_channels(self) -> str | None:
+        """Why people may not be reached, if they may not."""
+        try:
+            failing = await deliveries.failing(self._office.live)
+        except refusals.Unavailable:  # the views have their own part
+            return None
+        return "; ".join(map(_said, failing)) or None
 
     async def _look_at_store(self) -> Part:
         running = asyncio.get_running_loop()
@@ -81,6 +94,19 @@ class Pulse:
             return await questions.troubles(self._office.live, since)
         except refusals.Unavailable:
             return {}  # the views' own part says so
+
+
+def _said(failing: deliveries.Failing) -> str:
+    since = f"{failing.since:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{failing.channel} fails since {since}: {failing.error}; {failing.waiting} waiting"
+
+
+def _notifier(part: Part, failing: str | None) -> Part:
+    """The notifier's health: that of its process, and of the channels."""
+    if failing is None:
+        return part
+    reason = failing if part.reason is None else f"{part.reason}; {failing}"
+    return replace(part, status="degraded", reason=reason)
 
 
 class SystemController(Controller):

@@ -26,7 +26,8 @@ MOST: Final = 50
 """Megabytes by which all readers together may make the API larger."""
 CONNECTIONS: Final = 16
 _ARRIVES_WITHIN: Final = 5.0
-_RECORDED_AT: Final = re.compile(rb'"recorded_at":"([^"]+)"')
+_RECORDED_AT: Final = re.compile(rb'"type":"Option[^"]*"[^\n]*?"recorded_at":"([^"]+)"')
+"""Of a trade: alerts are facts too, and come when they like."""
 
 
 def measure(place: Path, sizes: Sizes) -> Iterator[Line]:

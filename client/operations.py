@@ -6,11 +6,13 @@ import msgspec
 
 from api.shapes import advice
 from api.shapes import login as logins
+from api.shapes.notifications import Deed, Tried
 from api.shapes.plugins import Plugin
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
-from domain import alert, commands, opportunity, subjects, valuation
+from domain import alert, commands, opportunity, permit, subjects, valuation
+from domain import channel as channel_orders
 from domain import plugin as programs
 from domain import watchlist as watchlists
 from projections import answers, snapshots
@@ -32,6 +34,19 @@ class BeginLogin(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unwatch(msgspec.Struct, frozen=True, kw_only=True):
     """Take a symbol off the watchlist."""
+
+
+class RemoveChannel(msgspec.Struct, frozen=True, kw_only=True):
+    """Send nothing over a channel any more, and forget its URL."""
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signed link says, as it stands in the link."""
+
+    what: permit.Deed
+    expires: str
+    signature: str
+    until: str | None = None
 
 
 class RemovePlugin(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +129,22 @@ class Operations:
     acknowledge = Command(
         "POST", "/alerts/{alert_id}/acknowledge", alert.Acknowledge, answers.Alert
     )
+    clear_alert = Command("POST", "/alerts/{alert_id}/clear", alert.Dismiss, answers.Alert)
+    alert_deed = Read(reads.alert_deed)
+    act_on_alert = Command("POST", "/alerts/{alert_id}/act", Act, Deed, body=False)
     mute = Command("POST", "/alerts/{alert_id}/mute", alert.Mute, answers.Alert)
+
+    channels = Listing(reads.all_channels)
+    add_channel = Command("POST", "/notifications/channels", channel_orders.Add, answers.Channel)
+    channel = Read(reads.channel)
+    change_channel = Command(
+        "PUT", "/notifications/channels/{name}", channel_orders.Change, answers.Channel
+    )
+    remove_channel = Command(
+        "DELETE", "/notifications/channels/{name}", RemoveChannel, answers.Channel, body=False
+    )
+    test_channel = Command("POST", "/notifications/test", channel_orders.Test, Tried)
+    deliveries = Listing(reads.all_deliveries)
 
     recommend = Read(reads.recommend)
     recommend_batch = Command("POST", "/wheels/recommend/batch", advice.Asked, advice.Batch)

@@ -11,7 +11,7 @@ from typing import Literal, TypedDict
 from uuid import UUID
 
 from api.shapes.stream import Topic
-from domain import facts, policies, recommendation
+from domain import facts, permit, policies, recommendation
 
 Id = UUID | str
 Moment = datetime | date | str
@@ -114,6 +114,23 @@ class Alerts(Part, total=False):
     wheel_id: Id | None
     portfolio_id: Id | None
     trade_id: Id | None
+
+
+class Deliveries(Part, total=False):
+    """Which notifications."""
+
+    channel: str | None
+    status: Literal["waiting", "delivered", "failed", "withdrawn"] | None
+    alert_id: Id | None
+
+
+class Deed(TypedDict, total=False):
+    """What a signed link says, as it stands in the link."""
+
+    what: permit.Deed
+    expires: Moment
+    signature: str
+    until: Moment | None
 
 
 class Opportunities(Part, total=False):

@@ -18,6 +18,7 @@ from api.shapes import (
 )
 from api.shapes import login as logins
 from api.shapes.envelope import Answer, Page
+from api.shapes.notifications import Deed
 from api.shapes.plugins import Discovered, Plugin
 from client import queries, requests
 from client.queries import Id
@@ -187,6 +188,29 @@ def roll_candidates(trade_id: Id, **query: Unpack[queries.Rolls]) -> Request[adv
     """What an open option can be rolled into, beside closing it now and taking assignment."""
     path = "/trades/{trade_id}/roll-candidates"
     return get(advice.RollAdvice, path, query, trade_id=trade_id)
+
+
+# --- notifications ----------------------------------------------------------------------------
+
+
+def all_channels(**query: Unpack[queries.Part]) -> Listed[answers.Channel]:
+    """List the channels, by name; their URLs are never told."""
+    return paged(answers.Channel, "/notifications/channels", query)
+
+
+def channel(name: str, **query: Unpack[queries.Clocks]) -> Request[answers.Channel]:
+    """One channel."""
+    return get(answers.Channel, "/notifications/channels/{name}", query, name=name)
+
+
+def all_deliveries(**query: Unpack[queries.Deliveries]) -> Listed[answers.Delivery]:
+    """List what was told, or is to be told, to channels, the newest first."""
+    return paged(answers.Delivery, "/notifications/deliveries", query)
+
+
+def alert_deed(alert_id: Id, **query: Unpack[queries.Deed]) -> Request[Deed]:
+    """What a signed link would do."""
+    return get(Deed, "/alerts/{alert_id}/act", query, alert_id=alert_id)
 
 
 # --- the watchlist and what is found ----------------------------------------------------------

@@ -4,8 +4,9 @@ quiet ──AlertRaised──▶ active ──AlertAcknowledged, AlertMuted─�
   ▲ ◀──AlertCleared─────┘
 
 The watch raises and clears; a person acknowledges and mutes, and neither ends it: an alert
-is over when its reason is. Raising what is raised and clearing what is quiet changes nothing,
-so that a watch that starts anew, or two of them, never tell the same thing twice.
+is over when its reason is, or when a person dismisses it. Raising what is raised and clearing
+what is quiet changes nothing, so that a watch that starts anew, or two of them, never tell the
+same thing twice.
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ class Mute(commands.Command, frozen=True, kw_only=True):
     until: commands.Moment
 
 
-Command = Raise | Clear | Acknowledge | Mute
+class Dismiss(commands.Command, frozen=True, kw_only=True):
+    """I want it to be over; it is raised again when its reason begins anew, or the watch does."""
+
+
+Command = Raise | Clear | Acknowledge | Mute | Dismiss
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -130,6 +135,8 @@ def decide(alert: Alert, command: Command, now: datetime) -> list[facts.AlertFac
             return [facts.AlertCleared(**_whose(alert), reason=reason, price=price)]
         case Clear():
             return []
+        case Dismiss():
+            return [_lawful(alert, facts.AlertCleared(**_whose(alert), reason="dismissed by hand"))]
         case Acknowledge():
             seen = _lawful(alert, facts.AlertAcknowledged(**_whose(alert)))
             return [] if alert.acknowledged else [seen]

@@ -34,6 +34,8 @@ ABOUT_NO_TRADE = UUID("b2c9d7f4-31e6-5d08-9a4b-7c0e6f8a1d35")
 WATCHLIST_STREAM = UUID("a4ac1550-7561-50a0-a37d-73aa4479083f")
 _JOBS = UUID("c31f3b1c-5f0a-5c57-9f0e-2d8a7be4a6d2")
 _OPPORTUNITIES = UUID("0774a51f-3108-5341-97d4-3d3cab577091")
+CHANNELS_STREAM = UUID("3f6c1d52-8a0b-5e47-b1de-52c9a1f7d604")
+_NOTIFICATIONS = UUID("c81b7a5e-40d3-5f29-8e16-9d5a2b0f6c73")
 _PLUGINS = UUID("5c1de0b4-7a2f-5b1e-9d36-2f0c8e47a6b1")
 
 
@@ -448,6 +450,124 @@ class JobRan(OfJob, frozen=True, kw_only=True, tag="JobRan"):
     message: str | None = None
 
 
+class Quiet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hours of every day in which nothing is sent: wall times in a zone, past midnight or not."""
+
+    start: str
+    end: str
+    zone: str = "America/New_York"
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When what has come together is sent in one message; `at` is a wall time, for daily ones."""
+
+    every: Literal["hourly", "daily"]
+    at: str | None = None
+    zone: str = "America/New_York"
+
+
+class Escalation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """After how many minutes an alert that nobody has acknowledged goes to another channel."""
+
+    after_minutes: int
+    to: str
+
+
+class ChannelConfigured(Fact, frozen=True, kw_only=True, tag="ChannelConfigured"):
+    """A way to reach somebody was set up, or changed; all fields as they now stand.
+
+    `address` is the name under which its URL, a secret, is kept apart from the ledger, `service`
+    the kind of URL. Of severities, rules, portfolios and symbols none named means all.
+    """
+
+    channel: str
+    service: str
+    address: str
+    enabled: bool = True
+    severities: tuple[Severity, ...] = ()
+    rules: tuple[str, ...] = ()
+    portfolios: tuple[UUID, ...] = ()
+    symbols: tuple[str, ...] = ()
+    cleared: bool = True
+    high_passes: bool = True
+    quiet: Quiet | None = None
+    digest: Digest | None = None
+    escalation: Escalation | None = None
+
+
+class ChannelRemoved(Fact, frozen=True, kw_only=True, tag="ChannelRemoved"):
+    """Nothing is sent over this channel any more."""
+
+    channel: str
+
+
+class OfNotification(Fact, frozen=True, kw_only=True):
+    """A fact of what one channel is told of one thing that happened to an alert.
+
+    `alert_position` is that of the alert's fact in the log, `alert` what it was: `escalated`, where
+    it is told because nobody on another channel has acknowledged it.
+    """
+
+    channel: str
+    alert_id: UUID
+    alert_position: int
+    alert: Literal["raised", "cleared", "escalated"]
+    severity: Severity
+    symbol: str
+    rule: str
+    portfolio_id: UUID | None = None
+    wheel_id: UUID | None = None
+
+
+class NotificationPlanned(OfNotification, frozen=True, kw_only=True, tag="NotificationPlanned"):
+    """It is to be sent, not before `due`: by itself, or gathered with others into a digest.
+
+    Where it is not acknowledged by `escalate_at`, the channel `escalate_to` is told, too.
+    """
+
+    message: str
+    due: datetime
+    gathered: bool = False
+    escalate_at: datetime | None = None
+    escalate_to: str | None = None
+
+
+class NotificationBegun(OfNotification, frozen=True, kw_only=True, tag="NotificationBegun"):
+    """It is being sent, for the `attempt`th time; without a fact after it nobody knows the end."""
+
+    attempt: int
+
+
+class NotificationDelivered(OfNotification, frozen=True, kw_only=True, tag="NotificationDelivered"):
+    """The channel took it; in a digest, where `digest_id` names one."""
+
+    attempt: int
+    digest_id: UUID | None = None
+
+
+class NotificationFailed(OfNotification, frozen=True, kw_only=True, tag="NotificationFailed"):
+    """The channel did not take it; it is tried again at `retry_at`, or, with none, given up."""
+
+    attempt: int
+    error: str
+    retry_at: datetime | None = None
+
+
+class NotificationWithdrawn(OfNotification, frozen=True, kw_only=True, tag="NotificationWithdrawn"):
+    """Before it was sent there was no more reason to."""
+
+    reason: str
+
+
+class DigestSent(Fact, frozen=True, kw_only=True, tag="DigestSent"):
+    """Several notifications went out over a channel in one message."""
+
+    channel: str
+    digest_id: UUID
+    due: datetime
+    deliveries: tuple[UUID, ...]
+
+
 class OfPlugin(Fact, frozen=True, kw_only=True):
     """A fact of one plugin, which it names."""
 
@@ -543,6 +663,15 @@ SettingsFact = DefaultPortfolioChosen | ConfigurationChanged
 WatchlistFact = SymbolWatched | SymbolUnwatched
 OpportunityFact = OpportunityFound | OpportunityRead
 JobFact = JobConfigured | JobRan
+ChannelFact = ChannelConfigured | ChannelRemoved
+DeliveryFact = (
+    NotificationPlanned
+    | NotificationBegun
+    | NotificationDelivered
+    | NotificationFailed
+    | NotificationWithdrawn
+)
+NotificationFact = ChannelFact | DeliveryFact | DigestSent
 PluginFact = PluginRegistered | PluginReloaded | PluginConfigured | PluginRemoved
 PluginRunFact = PluginRan
 
@@ -555,6 +684,7 @@ STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "watchlist": get_args(WatchlistFact),
     "opportunity": get_args(OpportunityFact),
     "job": get_args(JobFact),
+    "notification": get_args(NotificationFact),
     "plugin": get_args(PluginFact),
     "plugin_run": (PluginRan,),
 }
@@ -733,6 +863,20 @@ def job_stream(job: str, portfolio_id: UUID | None = None) -> UUID:
 def run_stream(job: str, portfolio_id: UUID | None, due_at: datetime) -> UUID:
     """One per due time, which is also the run's id: who runs it twice means the same run."""
     return uuid5(job_stream(job, portfolio_id), due_at.astimezone(UTC).isoformat())
+
+
+def notification_stream(channel: str, position: int, *, escalated: bool = False) -> UUID:
+    """One per channel and fact of an alert: whoever plans it twice means the same, without a lock.
+
+    What a channel is told because another one was in vain is a notification of its own. The id is
+    also that of the message, by which a receiver knows a repeat.
+    """
+    return uuid5(_NOTIFICATIONS, f"{channel}|{position}{'|escalated' if escalated else ''}")
+
+
+def digest_stream(channel: str, due: datetime) -> UUID:
+    """One per channel and hour at which a digest is due; the id is also that of the message."""
+    return uuid5(_NOTIFICATIONS, f"{channel}|digest|{due.isoformat()}")
 
 
 def plugin_stream(name: str) -> UUID:

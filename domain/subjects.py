@@ -71,6 +71,7 @@ AnyFact = (
     | facts.WatchlistFact
     | facts.OpportunityFact
     | facts.JobFact
+    | facts.NotificationFact
     | facts.PluginFact
     | facts.PluginRunFact
 )

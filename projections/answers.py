@@ -15,7 +15,9 @@ import msgspec
 
 from domain import alert as alerts
 from domain import calendar, facts, lots, money, subjects
+from domain import channel as channels
 from domain import job as jobs
+from domain import notification as notifications
 from domain import opportunity as opportunities
 from domain import plugin as plugins
 from domain import portfolio as portfolios
@@ -512,6 +514,115 @@ def job_setup(state: jobs.Job) -> JobSetup:
     )
 
 
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to reach somebody; its URL is a secret, of which `service` tells the kind.
+
+    `is_there` is false once it is removed, `created_at` when it was set up first, or again.
+    """
+
+    name: str
+    service: str
+    enabled: bool
+    severities: tuple[facts.Severity, ...]
+    rules: tuple[str, ...]
+    portfolios: tuple[UUID, ...]
+    symbols: tuple[str, ...]
+    cleared: bool
+    high_passes: bool
+    quiet: facts.Quiet | None
+    digest: facts.Digest | None
+    escalation: facts.Escalation | None
+    notes: str | None
+    is_there: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+def channel(state: channels.Channel) -> Channel:
+    """A channel's answer."""
+    told = state.told
+    return Channel(
+        name=told.channel,
+        service=told.service,
+        enabled=told.enabled,
+        severities=told.severities,
+        rules=told.rules,
+        portfolios=told.portfolios,
+        symbols=told.symbols,
+        cleared=told.cleared,
+        high_passes=told.high_passes,
+        quiet=told.quiet,
+        digest=told.digest,
+        escalation=told.escalation,
+        notes=state.notes,
+        is_there=state.is_there,
+        created_at=state.since,
+        updated_at=state.changed_at,
+        version=state.version,
+    )
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel was told, or is to be told, of one thing that happened to an alert.
+
+    `id` is also that of the message. A waiting one is sent at `due`; `failed` is one that was given
+    up. `perhaps_repeated` says that of an attempt nobody knows whether the channel took it.
+    """
+
+    id: UUID
+    channel: str
+    alert_id: UUID
+    alert_position: int
+    alert: Literal["raised", "cleared", "escalated"]
+    severity: facts.Severity
+    symbol: str
+    rule: str
+    portfolio_id: UUID | None
+    wheel_id: UUID | None
+    message: str
+    status: notifications.Status
+    attempts: int
+    perhaps_repeated: bool
+    error: str | None
+    due: datetime | None
+    digest_id: UUID | None
+    planned_at: datetime
+    ended_at: datetime | None
+    failing_since: datetime | None
+    version: int
+
+
+def delivery(stream_id: UUID, state: notifications.Notification) -> Delivery:
+    """A notification's answer; it has been planned."""
+    plan = state.plan
+    assert plan is not None
+    assert state.planned_at is not None
+    return Delivery(
+        id=stream_id,
+        channel=plan.channel,
+        alert_id=plan.alert_id,
+        alert_position=plan.alert_position,
+        alert=plan.alert,
+        severity=plan.severity,
+        symbol=plan.symbol,
+        rule=plan.rule,
+        portfolio_id=plan.portfolio_id,
+        wheel_id=plan.wheel_id,
+        message=plan.message,
+        status=state.status,
+        attempts=state.attempts,
+        perhaps_repeated=state.unsure,
+        error=state.error,
+        due=state.due,
+        digest_id=state.digest_id,
+        planned_at=state.planned_at,
+        ended_at=state.ended_at,
+        failing_since=state.failing_since,
+        version=state.version,
+    )
+
+
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     """A registered plugin: what it is, and what somebody decided about it.
 
@@ -614,6 +725,8 @@ VIEWED = (
     Opportunity,
     JobSetup,
     subjects.JobRun,
+    Channel,
+    Delivery,
     Plugin,
     PluginRun,
 )

@@ -54,6 +54,7 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "valuation": (("marks", "wheel_id"),),
     "opportunity": (("opportunities", "id"),),
     "job": (("jobs", "id"), ("job_runs", "id")),
+    "notification": (("channels", "stream"), ("deliveries", "id")),
     "plugin": (("plugins", "id"),),
     "plugin_run": (("plugin_runs", "id"),),
 }
@@ -288,9 +289,10 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
             "UNION ALL SELECT id FROM opportunities WHERE updated_at>? "
             "UNION ALL SELECT id FROM jobs WHERE updated_at>? "
             "UNION ALL SELECT id FROM job_runs WHERE recorded_at>? "
+            "UNION ALL SELECT id FROM deliveries WHERE updated_at>? "
             "UNION ALL SELECT id FROM plugins "
             "UNION ALL SELECT id FROM plugin_runs WHERE updated_at>?",
-            (then, then, then, then),
+            (then, then, then, then, then),
         ).fetchall()
         until = tables.position(connection)
     if sum(version for _, version in wheels) + len(small) > until * FEW:
@@ -298,6 +300,7 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
     return [
         facts.SETTINGS_STREAM,
         facts.WATCHLIST_STREAM,
+        facts.CHANNELS_STREAM,
         *(UUID(row[0]) for row in (*small, *wheels)),
         *(facts.valuation_stream(UUID(row[0])) for row in marked),
     ]

@@ -64,6 +64,8 @@ OPPORTUNITIES_BY = (
     "found_at",
 )
 RUNS_BY = ("due_at", "started_at", "finished_at", "job", "trigger", "outcome")
+CHANNELS_BY = ("name",)
+DELIVERIES_BY = ("planned_at", "ended_at", "channel", "status", "severity", "symbol", "rule")
 ALERTS_BY = ("raised_at", "severity", "symbol", "rule", "status")
 
 
@@ -370,6 +372,30 @@ async def all_alerts(views: Views, where: Mapping[str, Any], part: Slice) -> Fou
     order = ordered(part.sort, ALERTS_BY, "-raised_at")
     conditions = {f"{field}=?": value for field, value in where.items()}
     found, total = await _page(views, "alerts", conditions, part, order, "body")
+    return Found([msgspec.Raw(row[0]) for row in found], total)
+
+
+async def all_channels(views: Views, part: Slice) -> Found:
+    """The channels, by name."""
+    order = ordered(part.sort, CHANNELS_BY, "name", last="name")
+    found, total = await _page(views, "channels", {}, part, order, "body", key="name")
+    return Found([msgspec.Raw(row[0]) for row in found], total)
+
+
+async def channel(views: Views, name: str) -> bytes:
+    """One channel's body; raises refusals.Unknown."""
+    found = await views.rows("SELECT body FROM channels WHERE name=?", [name])
+    if not found:
+        raise refusals.Unknown("channel", name)
+    body: bytes = found[0][0]
+    return body
+
+
+async def all_deliveries(views: Views, where: Mapping[str, Any], part: Slice) -> Found:
+    """What was told to channels, the newest first."""
+    order = ordered(part.sort, DELIVERIES_BY, "-planned_at")
+    conditions = {f"{field}=?": value for field, value in where.items()}
+    found, total = await _page(views, "deliveries", conditions, part, order, "body")
     return Found([msgspec.Raw(row[0]) for row in found], total)
 
 

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from domain import alert as alerts
 from domain import calendar, facts, money, subjects
+from domain import channel as channels
 from domain import job as jobs
+from domain import notification as notifications
 from domain import opportunity as opportunities
 from domain import plugin as plugins
 from domain import portfolio as portfolios
@@ -73,6 +75,12 @@ _JOB = _upsert("jobs", "id,job,portfolio_id,updated_at,version,body")
 _RUN = _upsert(
     "job_runs",
     "id,entry,job,portfolio_id,trigger,outcome,due_at,started_at,finished_at,recorded_at,body",
+)
+_CHANNEL = _upsert("channels", "name,stream,version,body")
+_DELIVERY = _upsert(
+    "deliveries",
+    "id,channel,alert_id,alert_position,severity,symbol,rule,status,attempts,error,due,escalate_at,"
+    "planned_at,ended_at,failing_since,updated_at,version,body",
 )
 _PLUGIN = _upsert("plugins", "id,name,is_registered,enabled,registered_at,updated_at,version,body")
 _PLUGIN_RUN = _upsert(
@@ -350,6 +358,46 @@ def _run(recorded: facts.Recorded, ran: facts.JobRan) -> Iterator[Write]:
     )
 
 
+def of_channels(state: channels.Channels) -> Iterator[Write]:
+    """A row for each channel that is there, and none for one that was removed."""
+    for name, each in state.known.items():
+        if not each.is_there:
+            yield "DELETE FROM channels WHERE name=?", (name,)
+            continue
+        body = answers.ENCODER.encode(answers.channel(each))
+        yield _CHANNEL, (name, facts.CHANNELS_STREAM.hex, each.version, body)
+
+
+def of_notification(stream_id: UUID, state: notifications.Notification) -> Iterator[Write]:
+    """A notification's row."""
+    plan = state.plan
+    if plan is None or state.planned_at is None or state.recorded_at is None:
+        return
+    yield (
+        _DELIVERY,
+        (
+            stream_id.hex,
+            plan.channel,
+            plan.alert_id.hex,
+            plan.alert_position,
+            plan.severity,
+            plan.symbol,
+            plan.rule,
+            state.status,
+            state.attempts,
+            state.error,
+            state.due and text(state.due),
+            plan.escalate_at and text(plan.escalate_at),
+            text(state.planned_at),
+            state.ended_at and text(state.ended_at),
+            state.failing_since and text(state.failing_since),
+            text(state.recorded_at),
+            state.version,
+            answers.ENCODER.encode(answers.delivery(stream_id, state)),
+        ),
+    )
+
+
 def of_plugin(stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[Write]:
     """A plugin's row; one that was removed keeps its last, so that its past can be asked for."""
     states = list(accumulate(stream, plugins.evolve, initial=plugins.NOTHING))
@@ -425,6 +473,10 @@ def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> It
         yield from of_opportunity(stream_id, opportunities.fold(stream))
     elif kind == "job":
         yield from of_job(stream)
+    elif kind == "notification" and stream_id == facts.CHANNELS_STREAM:
+        yield from of_channels(channels.fold(stream))
+    elif kind == "notification":
+        yield from of_notification(stream_id, notifications.fold(stream))
     elif kind == "plugin":
         yield from of_plugin(stream_id, stream)
     elif kind == "plugin_run":

@@ -121,6 +121,21 @@ CREATE INDEX IF NOT EXISTS job_runs_of_entry ON job_runs (entry, due_at, trigger
 CREATE INDEX IF NOT EXISTS job_runs_by_outcome ON job_runs (job, outcome, finished_at);
 CREATE INDEX IF NOT EXISTS job_runs_by_end ON job_runs (finished_at, outcome, entry);
 CREATE INDEX IF NOT EXISTS job_runs_by_record ON job_runs (recorded_at);
+CREATE TABLE IF NOT EXISTS channels (
+  name TEXT PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deliveries (
+  id TEXT PRIMARY KEY, channel TEXT NOT NULL, alert_id TEXT NOT NULL,
+  alert_position INTEGER NOT NULL, severity TEXT NOT NULL, symbol TEXT NOT NULL,
+  rule TEXT NOT NULL, status TEXT NOT NULL, attempts INTEGER NOT NULL, error TEXT,
+  due TEXT, escalate_at TEXT, planned_at TEXT NOT NULL, ended_at TEXT, failing_since TEXT,
+  updated_at TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS deliveries_by_time ON deliveries (planned_at, id);
+CREATE INDEX IF NOT EXISTS deliveries_by_channel ON deliveries (channel, status, ended_at);
+CREATE INDEX IF NOT EXISTS deliveries_by_status ON deliveries (status, planned_at);
+CREATE INDEX IF NOT EXISTS deliveries_of_alert ON deliveries (alert_id, planned_at);
+CREATE INDEX IF NOT EXISTS deliveries_by_change ON deliveries (updated_at);
 CREATE TABLE IF NOT EXISTS marks (
   wheel_id TEXT NOT NULL, at TEXT NOT NULL, version INTEGER NOT NULL, day TEXT NOT NULL,
   portfolio_id TEXT NOT NULL, symbol TEXT NOT NULL, price REAL NOT NULL, recorded_at TEXT NOT NULL,
@@ -162,6 +177,8 @@ TABLES = {
     "opportunities": "id",
     "jobs": "id",
     "job_runs": "id",
+    "channels": "name",
+    "deliveries": "id",
     "marks": "wheel_id, at, version",
     "plugins": "id",
     "plugin_runs": "id",

@@ -1,15 +1,22 @@
 """`python -m workers NAME`: wires one worker to the world and runs it until it is stopped."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from adapters import nats_server, settings
 from domain import refusals, subjects
 from workers import running
+
+if TYPE_CHECKING:
+    from domain import facts
+    from workers import search
 
 MISUSED: Final = 2
 
@@ -45,15 +52,32 @@ async def _risk(context: running.Context) -> None:
 
 
 async def _scanner(context: running.Context) -> None:
-    from workers import finding, scanner
+    from workers import scanner
 
-    await scanner.run(context, finding.found_in(context))
+    @cache
+    def search_of_a_symbol() -> search.Find:
+        """What reckons with options is loaded when somebody scans."""
+        from workers import finding
+
+        return finding.found_in(context)
+
+    async def find(symbol: str, profile: facts.Profile) -> Sequence[facts.OpportunityFound]:
+        return await search_of_a_symbol()(symbol, profile)
+
+    await scanner.run(context, find)
 
 
 async def _scheduler(context: running.Context) -> None:
     from workers import scheduler
 
     await scheduler.run(context)
+
+
+async def _notifier(context: running.Context) -> None:
+    from adapters import courier
+    from workers import notifier
+
+    await notifier.run(context, courier.Apprise())
 
 
 async def _plugins(context: running.Context) -> None:
@@ -69,6 +93,7 @@ WORKERS: Final[Mapping[str, running.Run]] = {
     "risk": _risk,
     "scanner": _scanner,
     "scheduler": _scheduler,
+    "notifier": _notifier,
     "plugins": _plugins,
 }
 

@@ -80,7 +80,7 @@ class Parts:
             raise self.trouble
         return self._head
 
-    async def rows(self, _: str) -> list[Any]:
+    async def rows(self, _: str, __: object = ()) -> list[Any]:
         if self.trouble is not None:
             raise self.trouble
         return []
@@ -153,7 +153,7 @@ def test_a_house_tells_how_its_parts_are(client: Client, desk: Desk) -> None:
     told = until(lambda: _caught_up(client))
     assert set(told["parts"]) == {
         *("event_store", "views", "bus", "market"),
-        *("projector", "relay", "prices", "risk", "scanner", "scheduler", "plugins"),
+        *("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins"),
     }
     assert told["parts"]["relay"]["reason"] == "no heartbeat yet"
     assert told["status"] == "degraded"

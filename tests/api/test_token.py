@@ -62,7 +62,7 @@ def test_nobody_without_the_token_is_told_anything(
     refused = {
         path: (answered.status, answered.code)
         for method, path in paths
-        if not path.endswith("/health")
+        if not path.endswith(("/health", "/act"))  # a signature is asked for instead
         for answered in [client.ask(method, path, {} if method in ("POST", "PUT") else None)]
     }
     client.close()

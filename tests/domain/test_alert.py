@@ -29,6 +29,7 @@ RAISE = alert.Raise(TOLD)
 CLEAR = alert.Clear("moved away", Decimal(151))
 SEEN = alert.Acknowledge()
 MUTE = alert.Mute(until=LATER)
+DISMISS = alert.Dismiss()
 
 
 def recorded(fact: facts.Fact, version: int, at: datetime = NOON) -> facts.Recorded:
@@ -57,6 +58,9 @@ def after(*commands: alert.Command) -> alert.Alert:
         ([RAISE], CLEAR, ["AlertCleared"]),
         ([RAISE, SEEN, MUTE], CLEAR, ["AlertCleared"]),
         ([RAISE, CLEAR], CLEAR, []),
+        ([RAISE, SEEN, MUTE], DISMISS, ["AlertCleared"]),
+        ([RAISE, DISMISS], CLEAR, []),
+        ([RAISE, DISMISS], RAISE, ["AlertRaised"]),
         ([RAISE], SEEN, ["AlertAcknowledged"]),
         ([RAISE, SEEN], SEEN, []),
         ([RAISE, SEEN, CLEAR, RAISE], SEEN, ["AlertAcknowledged"]),
@@ -74,7 +78,7 @@ def test_what_an_order_leads_to(
 
 
 @pytest.mark.parametrize("given", [[], [RAISE, CLEAR]])
-@pytest.mark.parametrize("when", [SEEN, MUTE])
+@pytest.mark.parametrize("when", [SEEN, MUTE, DISMISS])
 def test_nobody_answers_an_alert_that_is_not_raised(
     given: list[alert.Command], when: alert.Command
 ) -> None:

@@ -734,6 +734,19 @@ async def test_an_alert_that_somebody_has_acknowledged_can_still_be_cleared() ->
         assert here.log.story[1:] == ["AlertAcknowledged itm", "AlertCleared itm"]
 
 
+async def test_an_alert_that_somebody_has_dismissed_is_raised_when_its_reason_begins_anew() -> None:
+    async with desk(views=holding(option())) as here:
+        await here.sees("149")
+        raised = here.log.recorded[0]
+        [over] = alert.decide(alert.fold([raised]), alert.Dismiss(), MONDAY)
+        here.log.append(
+            [facts.Recorded(0, raised.stream_id, 2, MONDAY, MONDAY, "api", uuid4(), None, over)]
+        )
+        for price in ("148.90", "170", "149"):
+            await here.sees(price)
+        assert here.log.story == ["AlertRaised itm", "AlertCleared itm", "AlertRaised itm"]
+
+
 async def test_an_alert_that_could_not_be_recorded_is_raised_at_the_next_price() -> None:
     async with desk(views=holding(option())) as here:
         here.log.works = False

@@ -1,0 +1,98 @@
+"""The URLs of channels and the secret that signs links: on the disk, only for the owner's eyes.
+
+A URL is kept under a name that is made from it with the secret: the same URL has the same name,
+and who reads the name in the ledger cannot try URLs until one fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from adapters import discretion
+from adapters.alone import alone
+from domain import refusals
+
+_SECRET_BYTES: Final = 32
+
+
+class Lost(Exception):
+    """The URL of a channel is not kept here: it has to be said again."""
+
+
+class Addresses:
+    """Where URLs are kept. Blocking, but for no longer than a small file takes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._secret: bytes | None = None
+
+    @property
+    def secret(self) -> bytes:
+        """What links are signed with; made when it is first asked for.
+
+        Raises refusals.Unavailable when the disk does not keep it.
+        """
+        if self._secret is None:
+            self._secret = self._read_or_make()
+        return self._secret
+
+    def key(self, url: str) -> str:
+        """Under which name a URL is kept."""
+        return hmac.new(self.secret, b"url|" + url.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def keep(self, url: str) -> str:
+        """Keep a URL; its name. Raises refusals.Unavailable when the disk does not."""
+        discretion.hush(url)
+        key = self.key(url)
+        try:
+            _write(self._directory / key, url.encode())
+        except OSError as error:
+            raise _unavailable(error) from error
+        return key
+
+    def read(self, key: str) -> str:
+        """The URL of a name; raises Lost."""
+        try:
+            url = (self._directory / key).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as reason:
+            raise Lost(
+                "its URL is not kept here; set the channel up with its URL again"
+            ) from reason
+        discretion.hush(url)
+        return url
+
+    def forget(self, key: str) -> None:
+        """Keep this URL no longer."""
+        (self._directory / key).unlink(missing_ok=True)
+
+    def _read_or_make(self) -> bytes:
+        path = self._directory / "secret"
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with alone(self._directory / "lock"):
+                if not path.exists():
+                    _write(path, secrets.token_bytes(_SECRET_BYTES))
+                return path.read_bytes()
+        except OSError as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> refusals.Unavailable:
+    why = f"the channels' URLs cannot be kept: {error.strerror}"
+    return refusals.Unavailable(why, part="notifications")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All or nothing, and never readable for anyone else."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

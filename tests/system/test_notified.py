@@ -1,0 +1,16 @@
+"""Alerts reach people though receivers refuse half and the notifier is killed."""
+
+from pathlib import Path
+
+from tests.system import ordeal
+
+
+def test_every_alert_is_told_once_on_each_channel_in_the_order_of_its_wheel(
+    tmp_path: Path,
+) -> None:
+    """What was sent and not yet written down when it was killed comes twice, under one id."""
+    outcomes = ordeal.gone_through(tmp_path / "data", alerts=40, kills=3, wheels=8)
+    for outcome in outcomes.values():
+        assert (outcome.alerts, outcome.out_of_order) == (40, 0)
+        assert outcome.repeats <= 3 * 4  # what a channel is given at once, at each killing
+        assert outcome.attempts > 60
