@@ -22,6 +22,7 @@ from api.glance import OVERDUE, Glance
 from api.office import Office
 from api.shapes.envelope import Answer
 from api.shapes.system import Health, Info, Part
+from domain import job as jobs
 from domain import refusals
 from projections import deliveries, questions
 
@@ -217,7 +218,12 @@ def _late(office: Office) -> str | None:
 
 
 def _words(troubles: Mapping[tuple[str, str], int]) -> str | None:
-    told = (f"{job} {outcome} {count}x" for (job, outcome), count in sorted(troubles.items()))
+    """What is wrong with the jobs; to miss what is not made up for anyway is no harm."""
+    told = (
+        f"{job} {outcome} {count}x"
+        for (job, outcome), count in sorted(troubles.items())
+        if outcome != "missed" or job not in jobs.JOBS or jobs.JOBS[job].catch_up != "none"
+    )
     return ", ".join(told) or None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from api.shapes import advice
+from api.shapes import advice, scheduler
 from api.shapes import login as logins
 from api.shapes.notifications import Deed, Tried
 from api.shapes.plugins import Plugin
@@ -13,6 +13,7 @@ from client import reads
 from client.methods import Command, Download, Listing, Read
 from domain import alert, commands, opportunity, permit, subjects, valuation
 from domain import channel as channel_orders
+from domain import job as catalogue
 from domain import plugin as programs
 from domain import watchlist as watchlists
 from projections import answers, snapshots
@@ -159,6 +160,15 @@ class Operations:
     read_opportunity = Command(
         "POST", "/opportunities/{opportunity_id}/read", opportunity.Read, answers.Opportunity
     )
+
+    jobs = Read(reads.all_jobs)
+    job = Read(reads.job)
+    configure_job = Command("PUT", "/scheduler/jobs/{job}", catalogue.Configure, scheduler.Job)
+    job_configurations = Read(reads.job_configurations)
+    trigger_job = Command(
+        "POST", "/scheduler/jobs/{job}/trigger", scheduler.Trigger, subjects.JobRun
+    )
+    job_history = Listing(reads.job_history)
 
     discovered_plugins = Read(reads.discovered_plugins)
     plugins = Listing(reads.all_plugins)

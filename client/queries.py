@@ -144,6 +144,23 @@ class Opportunities(Part, total=False):
     last: Day | None
 
 
+class OfJob(TypedDict, total=False):
+    """As it is set up for which portfolio; for all when none is named."""
+
+    portfolio_id: Id | None
+
+
+class Runs(Part, total=False):
+    """Which runs of jobs, due from and to which New York days."""
+
+    job: str | None
+    outcome: facts.RunOutcome | None
+    trigger: facts.Trigger | None
+    portfolio_id: Id | None
+    first: Day | None
+    last: Day | None
+
+
 class PluginRuns(Part, total=False):
     """Which runs of a plugin."""
 

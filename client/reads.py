@@ -11,6 +11,7 @@ from api.shapes import (
     performance,
     portfolios,
     positions,
+    scheduler,
     snapshots,
     system,
     trades,
@@ -322,6 +323,31 @@ def _next_parts(
 def export(**query: Unpack[queries.Exported]) -> Request[bytes]:
     """Trades, performance or snapshots as CSV, Parquet or JSON."""
     return requests.question("/performance/export", requests.content, query)
+
+
+# --- jobs -------------------------------------------------------------------------------------
+
+
+def all_jobs() -> Request[list[scheduler.Job]]:
+    """Every job: how it is set up, when it is due next, and how it went last."""
+    return get(list[scheduler.Job], "/scheduler/jobs")
+
+
+def job(job: str, **query: Unpack[queries.OfJob]) -> Request[scheduler.Job]:
+    """One job, for all portfolios or as it is set up for one."""
+    return get(scheduler.Job, "/scheduler/jobs/{job}", query, job=job)
+
+
+def job_configurations(
+    job: str, **query: Unpack[queries.OfJob]
+) -> Request[list[scheduler.Configured]]:
+    """How a job was set up, and who said so, the newest first."""
+    return get(list[scheduler.Configured], "/scheduler/jobs/{job}/history", query, job=job)
+
+
+def job_history(**query: Unpack[queries.Runs]) -> Listed[subjects.JobRun]:
+    """List the runs of jobs, and those that were missed, the newest first."""
+    return paged(subjects.JobRun, "/scheduler/history", query)
 
 
 # --- the ledger -------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ its close (`market_hours`: the open is inside, the close is not).
 
 When the clocks go forward, a time that they skip is due an hour later by the clock, which is when
 it would have been. When they go back, a time that they show twice is due the first time; only what
-is due in every hour is due in both. APScheduler's own answer differs (it loses the one, and repeats
-the other), so that its trigger reads the clock's face here, and the instants are ours.
+is due in every hour is due in both. APScheduler's own answer differs (it repeats all that clocks
+show twice, and names times that they skip), so that its trigger reads the clock's face here, and
+the instants are ours.
 """
 
 from __future__ import annotations

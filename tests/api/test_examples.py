@@ -6,7 +6,7 @@ Run as a program it writes the answers anew: `python -m tests.api.test_examples`
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -27,6 +27,7 @@ from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.waiting import until
 from tests.domain.finds import find
+from workers import chore, running
 
 ADVICE = {"get_wheel_recommend", "post_wheels_recommend_batch", "get_trade_roll_candidates"}
 FLEETING = {
@@ -35,6 +36,8 @@ FLEETING = {
     "get_info",
     "get_metrics",
     "get_ledger_export",
+    "get_scheduler_history",
+    "post_scheduler_job_trigger",
     *ADVICE,
 }
 """Operations that tell how things are just now: only the form of their answers stays."""
@@ -58,12 +61,12 @@ def played(house: houses.House) -> Iterator[Told]:
     directory = house.settings.plugins_path
     directory.mkdir(parents=True)
     copy(PLUGIN, directory)
-    with houses.scanning(house, find), houses.plugged(house):
-        yield from told(house)
+    with houses.scanning(house, find), houses.plugged(house), ExitStack() as later:
+        yield from told(house, later)
 
 
-def told(house: houses.House) -> Iterator[Told]:
-    """The same, where everybody is there whom it needs."""
+def told(house: houses.House, later: ExitStack) -> Iterator[Told]:
+    """The same, where everybody is there whom it needs; some come later."""
     client = house.client()
     document = client.get("/schema/openapi.json").body
     places = {
@@ -74,6 +77,10 @@ def told(house: houses.House) -> Iterator[Told]:
     for step in examples.story():
         if step.operation == "get_wheel_recommend":
             house.open_market()
+        if step.operation == "get_scheduler_jobs":
+            later.enter_context(houses.scheduling(house, lambda _: price))
+        if step.operation == "get_scheduler_history":
+            until(lambda: client.get("/scheduler/history", trigger="manual").data)
         if step.operation == "get_alerts":
             raise_an_alert(house, client)
         if step.operation == "get_watchlist_scan":
@@ -87,6 +94,11 @@ def told(house: houses.House) -> Iterator[Told]:
         method, path = places[step.operation]
         yield Told(step, done(client, step, method, path))
     client.close()
+
+
+async def price(_: running.Context, __: chore.Due) -> chore.Done:
+    """What a job does in the story."""
+    return chore.Done(done=1)
 
 
 def done(client: Client, step: examples.Step, method: str, path: str) -> examples.Step:
@@ -103,7 +115,7 @@ def done(client: Client, step: examples.Step, method: str, path: str) -> example
 def shown(answer: Any) -> Any:
     """The configuration with one setting, all else whole."""
     match answer:
-        case {"data": {"settings": settings} as data}:
+        case {"data": {"settings": list() as settings} as data}:
             one = [each for each in settings if each["key"] == SETTING]
             return answer | {"data": data | {"settings": one}}
         case _:

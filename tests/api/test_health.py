@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from adapters import clock
 from adapters.settings import Settings
 from api import system
 from api.office import Office
@@ -74,13 +75,15 @@ class Parts:
         self.quotes: dict[str, Any] = {}
         self.provider: market.Provider | None = None
         self.heard: dict[str, Any] = {}
+        self.beats: dict[str, Any] = {}
+        self.clock = clock.standing_at(MONDAY)
 
     def head(self) -> int:
         if self.trouble is not None:
             raise self.trouble
         return self._head
 
-    async def rows(self, _: str, __: object = ()) -> list[Any]:
+    async def rows(self, _: str, __: Any = ()) -> list[Any]:
         if self.trouble is not None:
             raise self.trouble
         return []

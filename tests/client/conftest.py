@@ -12,9 +12,15 @@ from client import AsyncClient, Client
 from projections import answers
 from tests.api import house as houses
 from tests.domain.finds import find
+from workers import chore, running
 
 _NUMBERS = count()
 PLUGIN = Path(__file__).parents[2] / "examples/plugins/premium_target.py"
+
+
+async def work(_: running.Context, __: chore.Due) -> chore.Done:
+    """What every job does."""
+    return chore.Done(done=1)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +29,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
         pytest.MonkeyPatch.context() as patch,
         houses.opened(tmp_path_factory.mktemp("house"), patch) as opened,
         houses.scanning(opened, find),
+        houses.scheduling(opened, lambda _: work),
         houses.plugged(opened) as plugins,
     ):
         copy(PLUGIN, plugins)

@@ -295,6 +295,17 @@ def taken(document: Any, operation: Any, each: methods.Command[Any, Any]) -> set
     return set(schema["properties"])
 
 
+def test_a_job_is_set_up_and_run(client: Client) -> None:
+    client.configure_job("backup", retries=1, schedule=facts.Schedule(cron="0 3 * * *"))
+    job = client.job("backup")
+    assert (job.retries, job.schedule_text) == (1, "At 03:00, America/New_York time")
+    assert job in client.jobs()
+    assert client.job_configurations("backup")[0].setup.retries == 1
+    run = client.trigger_job("backup").data
+    (again,) = until(lambda: client.job_history(job="backup").data)
+    assert (again.run_id, again.outcome) == (run.run_id, "succeeded")
+
+
 def test_what_is_watched_is_scanned_found_and_read(client: Client) -> None:
     client.watch(symbol="aapl", profile="moderate")
     begun = client.scan(symbols=["AAPL"]).data
@@ -325,7 +336,7 @@ def test_every_answer_is_what_its_method_promises(
     registered(client, "premium_target")
     client.add_channel(name="premium_target", url="json://127.0.0.1:9/hook")
     ids: dict[str, Any] = {"portfolio_id": portfolio.id, "wheel_id": wheel.id, "version": 1}
-    ids |= {"trade_id": still_open, "symbol": "MSFT", "name": "premium_target"}
+    ids |= {"trade_id": still_open, "symbol": "MSFT", "name": "premium_target", "job": "backup"}
     for name, each in vars(Operations).items():
         if name != SIGNED and isinstance(each, methods.Read | methods.Listing | methods.Download):
             wanted = inspect.signature(each.ask).parameters

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from domain import alert, facts, opportunity, portfolio, watchlist
+from domain import alert, facts, job, opportunity, portfolio, watchlist
 from domain.story import told
 from tests.domain import anything
 from tests.domain.desk import Desk, everywhere
@@ -206,6 +206,16 @@ def test_the_stored_watchlist_and_opportunity_are_what_they_were() -> None:
     assert (state.is_read, state.version) == (True, 2)
     assert state.found is not None
     assert facts.opportunity_stream(state.found) == history[0].stream_id
+
+
+def test_the_stored_job_and_its_run_are_what_they_were() -> None:
+    setup, run = stream("job")
+    state = job.fold(job.Job("daily_snapshot"), [setup])
+    assert (state.id, state.setup) == (setup.stream_id, job.standard("daily_snapshot"))
+    assert isinstance(run.fact, facts.JobRan)
+    assert run.stream_id == run.fact.run_id
+    assert run.stream_id == facts.run_stream("daily_snapshot", None, run.fact.due_at)
+    assert (run.fact.outcome, run.fact.done, run.fact.items[0].item) == ("succeeded", 1, "ABC")
 
 
 def test_the_stored_life_is_in_one_order() -> None:

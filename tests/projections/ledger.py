@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from adapters import event_store
-from domain import commands, facts, opportunity, plugin, portfolio, ports, watchlist
+from domain import commands, facts, job, opportunity, plugin, portfolio, ports, watchlist
 from projections import rebuild, tables, views
 from tests.domain.desk import MONDAY, PORTFOLIO, Desk, usd
 from tests.domain.finds import FOUND
@@ -77,6 +78,28 @@ def come_upon(log: ports.Log, command: opportunity.Command = FIND, now: datetime
     return stream
 
 
+def set_up_job(log: ports.Log, now: datetime = MONDAY, **said: Any) -> None:
+    """Set the backup up, or otherwise."""
+    state = job.fold(job.Job("backup"), log.stream(job.Job("backup").id))
+    log.append(job.decide(state, job.Configure(**said), now=now, command_id=UUID(int=6)))
+
+
+def run_job(log: ports.Log, now: datetime = MONDAY) -> None:
+    """A run of it that is over."""
+    run = facts.run_stream("backup", None, now)
+    ran = facts.JobRan(
+        job="backup",
+        run_id=run,
+        due_at=now,
+        trigger="schedule",
+        outcome="succeeded",
+        started_at=now,
+        finished_at=now,
+        done=1,
+    )
+    log.append([facts.Recorded(0, run, 1, now, now, "scheduler", run, None, ran)])
+
+
 def plug(log: ports.Log, fact: facts.PluginFact, now: datetime = MONDAY) -> None:
     """Record what became of a plugin."""
     state = plugin.fold(log.stream(facts.plugin_stream(fact.plugin)))
@@ -109,6 +132,8 @@ def lively(log: ports.Log, *, found: bool = True) -> Desk:
     for symbol in ("AAPL", "BRK.B"):
         list_symbol(log, watchlist.Watch(symbol=symbol))
     come_upon(log)
+    set_up_job(log)
+    run_job(log)
     plug(log, IDLE)
     run_plugin(log, "idle")
     other = Desk("30000", symbol="ABC", log=log)
@@ -120,6 +145,8 @@ def lively(log: ports.Log, *, found: bool = True) -> Desk:
     desk.closes(puts, "0.40", 1)
     list_symbol(log, watchlist.Unwatch(symbol="AAPL"))
     come_upon(log, opportunity.Read())
+    set_up_job(log, desk.now, retries=5)
+    run_job(log, desk.now)
     plug(log, facts.PluginRemoved(plugin="idle"))
     desk.buys(50, "98", effective_at="2026-01-02")
     desk.corrects(puts, premium_per_share=usd("1.55"), notes="typed over")
