@@ -357,7 +357,7 @@ def test_a_plugin_is_registered_told_run_and_removed(client: Client) -> None:
         registered(client, "premium_target")
     told = client.configure_plugin("premium_target", config={"percent": 60}).data
     assert (told.config, told.status) == ({"percent": 60}, "disabled")
-    client.schedule_plugin("premium_target", interval_seconds=3600)
+    client.schedule_plugin("premium_target", schedule={"interval_seconds": 3600})
     client.grant_plugin("premium_target", commands=["trades.close"])
     client.limit_plugin("premium_target", timeout_seconds=30)
     assert client.enable_plugin("premium_target").data.next_run_at is not None
