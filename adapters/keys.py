@@ -9,7 +9,16 @@ from typing import Final
 import msgspec
 
 INSTANCE: Final = ("instance",)
-WORKERS: Final = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier")
+WORKERS: Final = (
+    "projector",
+    "relay",
+    "prices",
+    "risk",
+    "scanner",
+    "scheduler",
+    "notifier",
+    "plugins",
+)
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -38,6 +47,7 @@ KEYS: Final[Mapping[str, Key]] = {
         restart=(),
     ),
     "data_dir": Key("The directory below which everything is written."),
+    "plugins_dir": Key("Where plugins are; none: `plugins` below the data directory."),
     "event_store": Key("Where the ledger is: sqlite, or a PostgreSQL database."),
     "nats_url": Key("A bus that runs already; none: the instance starts one of its own."),
     "nats_port": Key("The port of the bus that the instance starts."),
@@ -65,7 +75,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "risk_free_rate": Key(
         "The rate without risk, continuous, by which options are priced.",
         changeable=True,
-        restart=("risk", "scanner"),
+        restart=("risk", "scanner", "plugins"),
     ),
     "max_dte": Key(
         "Days to expiration up to which options are recommended, where a question does not say.",

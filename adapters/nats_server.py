@@ -23,6 +23,7 @@ ROLES: Final = (
     "scanner",
     "notifier",
     "scheduler",
+    "plugins",
     "subscriber",
 )
 

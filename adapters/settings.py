@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: kinds.Origins = ()
     rate_limit: kinds.Limit = 0
     data_dir: kinds.File = Path("var")
+    plugins_dir: kinds.File | None = None
     event_store: kinds.Store = "sqlite"
     nats_url: kinds.BusUrl | None = None
     nats_port: kinds.Port = 4222
@@ -105,6 +106,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def scan_path(self) -> Path:
         """How the last scan stands."""
         return self.data_dir / "scan.json"
+
+    @property
+    def plugins_path(self) -> Path:
+        """Where the user's plugins are."""
+        return self.plugins_dir or self.data_dir / "plugins"
 
     @property
     def logs_dir(self) -> Path:

@@ -27,6 +27,7 @@ from domain import alert as alerts
 from domain import channel as channels
 from domain import configuration, facts, ports, refusals, subjects
 from domain import opportunity as opportunities
+from domain import plugin as plugins
 from domain import portfolio as portfolios
 from domain import watchlist as watchlists
 from domain.story import Story
@@ -65,6 +66,9 @@ OPPORTUNITY: Model[opportunities.Opportunity] = Model(
 )
 CHANNELS: Model[channels.Channels] = Model(
     "notification", lambda _: channels.NONE, channels.evolve, lambda state: state.version
+)
+PLUGIN: Model[plugins.Plugin] = Model(
+    "plugin", lambda _: plugins.NOTHING, plugins.evolve, lambda state: state.version
 )
 SETTINGS: Model[configuration.Configuration] = Model(
     "settings",

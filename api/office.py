@@ -179,6 +179,15 @@ class Office:
         """The streams of all that was ever to be told to channels."""
         return [UUID(row[0]) for row in await self.live.rows("SELECT id FROM deliveries")]
 
+    async def plugins(self, name: str | None = None) -> list[UUID]:
+        """The streams of all plugins that were ever registered and of their runs, or of one's."""
+        found = await self.live.rows(
+            "SELECT id FROM plugins WHERE ? IN (name, '') "
+            "UNION ALL SELECT id FROM plugin_runs WHERE ? IN (plugin, '')",
+            [name or "", name or ""],
+        )
+        return [UUID(row[0]) for row in found]
+
     def remember(self, recorded: Iterable[facts.Recorded]) -> None:
         """Know at once which wheel a new trade belongs to, however far behind the views are."""
         for each in recorded:

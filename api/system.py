@@ -26,7 +26,7 @@ from domain import job as jobs
 from domain import refusals
 from projections import deliveries, questions
 
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins")
 SILENT_AFTER = timedelta(seconds=15)
 LAG_ALLOWED = 1_000
 RESTLESS_AT = 4

@@ -7,12 +7,14 @@ import msgspec
 from api.shapes import advice, scheduler
 from api.shapes import login as logins
 from api.shapes.notifications import Deed, Tried
+from api.shapes.plugins import Plugin
 from api.shapes.system import Config
 from client import reads
 from client.methods import Command, Download, Listing, Read
 from domain import alert, commands, opportunity, permit, subjects, valuation
 from domain import channel as channel_orders
 from domain import job as catalogue
+from domain import plugin as programs
 from domain import watchlist as watchlists
 from projections import answers, snapshots
 
@@ -46,6 +48,14 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     expires: str
     signature: str
     until: str | None = None
+
+
+class RemovePlugin(msgspec.Struct, frozen=True, kw_only=True):
+    """Want a plugin no more; its file and its runs stay."""
+
+
+class RunPlugin(msgspec.Struct, frozen=True, kw_only=True):
+    """Run a plugin now, enabled or not."""
 
 
 class Operations:
@@ -159,6 +169,22 @@ class Operations:
         "POST", "/scheduler/jobs/{job}/trigger", scheduler.Trigger, subjects.JobRun
     )
     job_history = Listing(reads.job_history)
+
+    discovered_plugins = Read(reads.discovered_plugins)
+    plugins = Listing(reads.all_plugins)
+    plugin = Read(reads.plugin)
+    plugin_runs = Listing(reads.plugin_runs)
+    register_plugin = Command("POST", "/plugins", programs.Register, Plugin)
+    remove_plugin = Command("DELETE", "/plugins/{name}", RemovePlugin, Plugin, body=False)
+    enable_plugin = Command("POST", "/plugins/{name}/enable", programs.Enable, Plugin)
+    disable_plugin = Command("POST", "/plugins/{name}/disable", programs.Disable, Plugin)
+    schedule_plugin = Command("PUT", "/plugins/{name}/schedule", programs.Schedule, Plugin)
+    configure_plugin = Command("PUT", "/plugins/{name}/config", programs.Configure, Plugin)
+    grant_plugin = Command("PUT", "/plugins/{name}/grants", programs.Grant, Plugin)
+    limit_plugin = Command("PUT", "/plugins/{name}/limits", programs.Limit, Plugin)
+    run_plugin = Command(
+        "POST", "/plugins/{name}/run", RunPlugin, subjects.PluginRunning, body=False
+    )
 
     wheel_performance = Read(reads.wheel_performance)
     portfolio_performance = Read(reads.portfolio_performance)

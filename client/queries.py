@@ -161,6 +161,12 @@ class Runs(Part, total=False):
     last: Day | None
 
 
+class PluginRuns(Part, total=False):
+    """Which runs of a plugin."""
+
+    outcome: facts.PluginOutcome | None
+
+
 class Over(Clocks, total=False):
     """Under which policy, over which dates, or over which period up to today."""
 

@@ -20,6 +20,7 @@ from api.shapes import (
 from api.shapes import login as logins
 from api.shapes.envelope import Answer, Page
 from api.shapes.notifications import Deed
+from api.shapes.plugins import Discovered, Plugin
 from client import queries, requests
 from client.queries import Id
 from client.requests import Paged, Request, get, paged
@@ -234,6 +235,29 @@ def last_scan() -> Request[subjects.Scan]:
 def all_opportunities(**query: Unpack[queries.Opportunities]) -> Listed[answers.Opportunity]:
     """List opportunities, the newest day first, and of a day the best first."""
     return paged(answers.Opportunity, "/opportunities", query)
+
+
+# --- plugins ----------------------------------------------------------------------------------
+
+
+def discovered_plugins() -> Request[list[Discovered]]:
+    """Every plugin that was found, registered or not."""
+    return get(list[Discovered], "/plugins/discovered")
+
+
+def all_plugins(**query: Unpack[queries.Part]) -> Listed[Plugin]:
+    """List the registered plugins, by name."""
+    return paged(Plugin, "/plugins", query)
+
+
+def plugin(name: str, **query: Unpack[queries.Clocks]) -> Request[Plugin]:
+    """One registered plugin."""
+    return get(Plugin, "/plugins/{name}", query, name=name)
+
+
+def plugin_runs(name: str, **query: Unpack[queries.PluginRuns]) -> Listed[answers.PluginRun]:
+    """List a plugin's runs, the newest first."""
+    return paged(answers.PluginRun, "/plugins/{name}/runs", query, name=name)
 
 
 # --- performance ------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ Scalar = str | int | bool | None
 MarketHours = Literal["any", "market_hours", "sessions"]
 Trigger = Literal["schedule", "catch_up", "manual"]
 RunOutcome = Literal["succeeded", "failed", "timed_out", "missed", "skipped"]
+PluginOutcome = Literal["succeeded", "failed", "timed_out", "out_of_memory", "refused", "broken"]
 
 SETTINGS_STREAM = UUID("6f1a3a0e-9b0e-5a3c-8f57-5b7d5c0f5e11")
 ABOUT_NO_TRADE = UUID("b2c9d7f4-31e6-5d08-9a4b-7c0e6f8a1d35")
@@ -35,6 +36,7 @@ _JOBS = UUID("c31f3b1c-5f0a-5c57-9f0e-2d8a7be4a6d2")
 _OPPORTUNITIES = UUID("0774a51f-3108-5341-97d4-3d3cab577091")
 CHANNELS_STREAM = UUID("3f6c1d52-8a0b-5e47-b1de-52c9a1f7d604")
 _NOTIFICATIONS = UUID("c81b7a5e-40d3-5f29-8e16-9d5a2b0f6c73")
+_PLUGINS = UUID("5c1de0b4-7a2f-5b1e-9d36-2f0c8e47a6b1")
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -385,7 +387,7 @@ class OpportunityRead(OfOpportunity, frozen=True, kw_only=True, tag="Opportunity
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a job is due; one of the first three is said.
+    """When a job or a plugin is due; one of the first three is said.
 
     Every so many seconds, at the times of a crontab's five fields on the clocks of `timezone`, or
     so many minutes after the close of every session.
@@ -566,6 +568,77 @@ class DigestSent(Fact, frozen=True, kw_only=True, tag="DigestSent"):
     deliveries: tuple[UUID, ...]
 
 
+class OfPlugin(Fact, frozen=True, kw_only=True):
+    """A fact of one plugin, which it names."""
+
+    plugin: str
+
+
+class AsInspected(OfPlugin, frozen=True, kw_only=True):
+    """A plugin as it was found, and what it told of itself when a process of its own loaded it.
+
+    `origin` is `file:` with its name or `entry_point:` with its place, `digest` what tells one
+    state of it from another, `config_schema` the JSON schema of its configuration, `wants` the
+    commands that it asks for. Where it could not be loaded, `fault` says why.
+    """
+
+    origin: str
+    digest: str
+    plugin_version: str
+    description: str
+    default_schedule: Schedule | None
+    default_market_hours: MarketHours = "any"
+    config_schema: str
+    wants: tuple[str, ...] = ()
+    fault: str | None = None
+
+
+class PluginRegistered(AsInspected, frozen=True, kw_only=True, tag="PluginRegistered"):
+    """Somebody wants a plugin that was found here; it is disabled, as it came."""
+
+
+class PluginReloaded(AsInspected, frozen=True, kw_only=True, tag="PluginReloaded"):
+    """A registered plugin is now another than it was: newer, broken, gone, or there again."""
+
+
+class PluginConfigured(OfPlugin, frozen=True, kw_only=True, tag="PluginConfigured"):
+    """What somebody decided about a plugin, all of it as it now stands.
+
+    `config` is JSON, `grants` are the commands that it may give; the limits of one run are real
+    seconds and megabytes.
+    """
+
+    enabled: bool
+    schedule: Schedule | None
+    market_hours: MarketHours = "any"
+    config: str
+    grants: tuple[str, ...]
+    timeout_seconds: int
+    memory_mb: int
+
+
+class PluginRemoved(OfPlugin, frozen=True, kw_only=True, tag="PluginRemoved"):
+    """Somebody does not want a plugin any more; its file and its runs stay."""
+
+
+class PluginRan(OfPlugin, frozen=True, kw_only=True, tag="PluginRan"):
+    """A plugin ran, and how that ended; `output` is the end of what it printed.
+
+    `due_at` is the instant for which it ran, `alerts` counts what it had to tell.
+    """
+
+    run_id: UUID
+    plugin_version: str
+    due_at: datetime
+    trigger: Trigger
+    started_at: datetime
+    finished_at: datetime
+    outcome: PluginOutcome
+    error: str | None = None
+    output: str = ""
+    alerts: int = 0
+
+
 WheelFact = (
     WheelStarted
     | WheelConfigured
@@ -599,6 +672,8 @@ DeliveryFact = (
     | NotificationWithdrawn
 )
 NotificationFact = ChannelFact | DeliveryFact | DigestSent
+PluginFact = PluginRegistered | PluginReloaded | PluginConfigured | PluginRemoved
+PluginRunFact = PluginRan
 
 STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "portfolio": get_args(PortfolioFact),
@@ -610,6 +685,8 @@ STREAM_KINDS: dict[str, tuple[type[Fact], ...]] = {
     "opportunity": get_args(OpportunityFact),
     "job": get_args(JobFact),
     "notification": get_args(NotificationFact),
+    "plugin": get_args(PluginFact),
+    "plugin_run": (PluginRan,),
 }
 _BY_NAME = {
     _type.__struct_config__.tag: _type for types in STREAM_KINDS.values() for _type in types
@@ -800,3 +877,23 @@ def notification_stream(channel: str, position: int, *, escalated: bool = False)
 def digest_stream(channel: str, due: datetime) -> UUID:
     """One per channel and hour at which a digest is due; the id is also that of the message."""
     return uuid5(_NOTIFICATIONS, f"{channel}|digest|{due.isoformat()}")
+
+
+def plugin_stream(name: str) -> UUID:
+    """One plugin under one name, whatever becomes of its file."""
+    return uuid5(_PLUGINS, name)
+
+
+def plugin_run_stream(name: str, due_at: datetime) -> UUID:
+    """One run for one instant: whoever runs it a second time cannot record it, without a lock."""
+    return uuid5(plugin_stream(name), due_at.astimezone(UTC).isoformat())
+
+
+def plugin_rule(name: str) -> str:
+    """The rule under which a plugin's alerts stand."""
+    return f"plugin_{name}"
+
+
+def plugin_alert_stream(name: str, key: str) -> UUID:
+    """One alert for each thing that a plugin tells apart by a key."""
+    return alert_stream(None, f"{plugin_rule(name)}:{key}")

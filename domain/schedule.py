@@ -1,4 +1,4 @@
-"""When a job is due: in New York time, on the exchange's days, through both changes of the clock.
+"""When a job or a plugin is due: New York time, the exchange's days, both changes of the clock.
 
 | schedule            | due                                                                     |
 |---------------------|-------------------------------------------------------------------------|
@@ -19,6 +19,7 @@ the instants are ours.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -42,6 +43,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT: Final = timedelta(microseconds=1)
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
+_BACK: Final = (timedelta(hours=1), _DAY, timedelta(days=8), timedelta(days=366))
 _NUMBERS: Final = re.compile(r"[0-9*,/-]+")
 _NAMES: Final = re.compile(r"[0-9a-z*,/-]+")
 _FIELDS: Final = (_NUMBERS, _NUMBERS, _NUMBERS, _NAMES, _NAMES)
@@ -60,9 +62,24 @@ def due(
         yield from times(schedule, opens, closes)
 
 
+@lru_cache(maxsize=256)
 def next_due(schedule: facts.Schedule, rule: facts.MarketHours, after: datetime) -> datetime | None:
     """The first due instant after another; None where none comes within the horizon."""
     return next(due(schedule, rule, after, after + HORIZON), None)
+
+
+def latest(
+    schedule: facts.Schedule, rule: facts.MarketHours, after: datetime, until: datetime
+) -> datetime | None:
+    """The last due instant in (after, until]; None where there is none.
+
+    Looked for from the end, so that a year of five minutes that were missed is not gone through.
+    """
+    first = next_due(schedule, rule, after)
+    if first is None or first > until:
+        return None
+    begins = (max(after, until - span) for span in (*_BACK, until - after))
+    return next(at for begin in begins for at in deque(due(schedule, rule, begin, until), 1))
 
 
 def check(schedule: facts.Schedule, rule: facts.MarketHours, now: datetime) -> None:

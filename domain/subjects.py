@@ -4,7 +4,7 @@
     views.advanced                                        nudge: the projector's position
     ledger.event.<kind>.<stream id>.<Name>                LEDGER   every fact, once, in order
     market.quote.<SYMBOL>, market.chain.<SYMBOL>          MARKET   prices as they come in
-    market.ask, scan.ask, jobs.ask                        a question, answered to who asks
+    market.ask, scan.ask, jobs.ask, plugins.ask           a question, answered to who asks
     risk.position.<portfolio>.<wheel>                     RISK     a position's risk changed
     risk.alert.<severity>.<SYMBOL>.<rule>                 RISK     raised, cleared, seen, muted
     opportunity.<SYMBOL>                                  RISK     what a scan found
@@ -40,6 +40,7 @@ EVERY_HEARTBEAT: Final = "ops.heartbeat.>"
 MARKET_ASK: Final = "market.ask"
 SCAN_ASK: Final = "scan.ask"
 JOBS_ASK: Final = "jobs.ask"
+PLUGINS_ASK: Final = "plugins.ask"
 
 QUOTES_BUCKET: Final = "quotes"
 MARKET_BUCKET: Final = "market"
@@ -71,6 +72,8 @@ AnyFact = (
     | facts.OpportunityFact
     | facts.JobFact
     | facts.NotificationFact
+    | facts.PluginFact
+    | facts.PluginRunFact
 )
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -159,6 +162,7 @@ CHANNELS: Final[dict[str, Channel]] = {
     "market.ask": Channel(MARKET_ASK, None),
     "scan.ask": Channel(SCAN_ASK, None),
     "jobs.ask": Channel(JOBS_ASK, None),
+    "plugins.ask": Channel(PLUGINS_ASK, None),
     "risk.position": Channel("risk.position.{portfolio_id}.{wheel_id}", "RISK"),
     "risk.alert": Channel("risk.alert.{severity}.{symbol}.{rule}", "RISK"),
     "opportunity": Channel("opportunity.{symbol}", "RISK"),
@@ -478,4 +482,37 @@ class JobReply(msgspec.Struct, frozen=True):
     """
 
     runs: tuple[JobRun, ...]
+    conflict: str | None = None
+
+
+# --- questions and answers about plugins -----------------------------------------------------
+
+
+class PluginOrder(msgspec.Struct, frozen=True):
+    """Run this plugin now; the same id asks for the same run."""
+
+    id: UUID
+    plugin: str
+
+
+class PluginQuestion(msgspec.Struct, frozen=True):
+    """Which plugins are there? With an order: run one of them, and say so."""
+
+    order: PluginOrder | None = None
+
+
+class PluginRunning(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a plugin that has begun; how it ended will stand among its runs."""
+
+    run_id: UUID
+    plugin: str
+    due_at: datetime
+    started_at: datetime
+
+
+class PluginReply(msgspec.Struct, frozen=True):
+    """All that was found, as it would be registered; and the run, or why there is none."""
+
+    found: tuple[facts.PluginRegistered, ...] = ()
+    run: PluginRunning | None = None
     conflict: str | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,7 @@ from domain import channel as channels
 from domain import job as jobs
 from domain import notification as notifications
 from domain import opportunity as opportunities
+from domain import plugin as plugins
 from domain import portfolio as portfolios
 from domain import trade as trades
 from domain import watchlist as watchlists
@@ -622,6 +623,97 @@ def delivery(stream_id: UUID, state: notifications.Notification) -> Delivery:
     )
 
 
+class Plugin(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered plugin: what it is, and what somebody decided about it.
+
+    `fault` says why it cannot be loaded. `config` is what it was told, `config_schema` what it can
+    be told; `wants` are the commands that it asks for, `grants` those that it was granted. `since`
+    is the instant from which its schedule counts. A run's limits are real seconds and megabytes.
+    """
+
+    name: str
+    plugin_version: str
+    description: str
+    origin: str
+    digest: str
+    fault: str | None
+    enabled: bool
+    schedule: facts.Schedule | None
+    market_hours: facts.MarketHours
+    default_schedule: facts.Schedule | None
+    default_market_hours: facts.MarketHours
+    config: dict[str, Any]
+    config_schema: dict[str, Any]
+    wants: tuple[str, ...]
+    grants: tuple[str, ...]
+    timeout_seconds: int
+    memory_mb: int
+    since: datetime
+    registered_at: datetime
+    updated_at: datetime
+    version: int
+
+
+_EXACT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+def plugin(state: plugins.Plugin) -> Plugin:
+    """A registered plugin's answer."""
+    found, decided = state.found, state.decided
+    assert found is not None
+    assert decided is not None
+    assert state.since is not None
+    assert state.registered_at is not None
+    assert state.recorded_at is not None
+    return Plugin(
+        name=found.plugin,
+        plugin_version=found.plugin_version,
+        description=found.description,
+        origin=found.origin,
+        digest=found.digest,
+        fault=found.fault,
+        enabled=decided.enabled,
+        schedule=decided.schedule,
+        market_hours=decided.market_hours,
+        default_schedule=found.default_schedule,
+        default_market_hours=found.default_market_hours,
+        config=_EXACT.decode(decided.config),
+        config_schema=_EXACT.decode(found.config_schema),
+        wants=found.wants,
+        grants=decided.grants,
+        timeout_seconds=decided.timeout_seconds,
+        memory_mb=decided.memory_mb,
+        since=state.since,
+        registered_at=state.registered_at,
+        updated_at=state.recorded_at,
+        version=state.version,
+    )
+
+
+class PluginRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a plugin, and how it ended; `output` is the end of what it printed.
+
+    `due_at` is the instant for which it ran, `alerts` counts what it had to tell.
+    """
+
+    run_id: UUID
+    plugin: str
+    plugin_version: str
+    due_at: datetime
+    trigger: facts.Trigger
+    started_at: datetime
+    finished_at: datetime
+    outcome: facts.PluginOutcome
+    error: str | None
+    output: str
+    alerts: int
+
+
+def plugin_run(ran: facts.PluginRan) -> PluginRun:
+    """A run's answer."""
+    return PluginRun(**msgspec.structs.asdict(ran))
+
+
 VIEWED = (
     Portfolio,
     Wheel,
@@ -635,5 +727,7 @@ VIEWED = (
     subjects.JobRun,
     Channel,
     Delivery,
+    Plugin,
+    PluginRun,
 )
 """The answers that are kept in the views."""

@@ -55,6 +55,8 @@ _ROWS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "opportunity": (("opportunities", "id"),),
     "job": (("jobs", "id"), ("job_runs", "id")),
     "notification": (("channels", "stream"), ("deliveries", "id")),
+    "plugin": (("plugins", "id"),),
+    "plugin_run": (("plugin_runs", "id"),),
 }
 """Where the rows of a stream stand, by its kind, and by which column they are found."""
 _WHOLE: Final = {"settings": "settings", "watchlist": "watchlist"}
@@ -287,8 +289,10 @@ def _changed(live: Path, when: When) -> list[UUID] | None:
             "UNION ALL SELECT id FROM opportunities WHERE updated_at>? "
             "UNION ALL SELECT id FROM jobs WHERE updated_at>? "
             "UNION ALL SELECT id FROM job_runs WHERE recorded_at>? "
-            "UNION ALL SELECT id FROM deliveries WHERE updated_at>?",
-            (then, then, then, then),
+            "UNION ALL SELECT id FROM deliveries WHERE updated_at>? "
+            "UNION ALL SELECT id FROM plugins "
+            "UNION ALL SELECT id FROM plugin_runs WHERE updated_at>?",
+            (then, then, then, then, then),
         ).fetchall()
         until = tables.position(connection)
     if sum(version for _, version in wheels) + len(small) > until * FEW:

@@ -46,6 +46,8 @@ TRADES_BY = (
 )
 PORTFOLIOS_BY = ("name", "default_capital", "is_active", "created_at", "updated_at")
 WATCHED_BY = ("symbol", "profile", "watched_at")
+PLUGINS_BY = ("name", "enabled", "registered_at")
+PLUGIN_RUNS_BY = ("finished_at", "started_at", "due_at", "outcome")
 OPPORTUNITIES_BY = (
     "day",
     "score",
@@ -411,6 +413,46 @@ async def watched_symbol(views: Views, symbol: str) -> bytes:
         raise refusals.Unknown("watched symbol", symbol)
     body: bytes = found[0][0]
     return body
+
+
+class PluginPage(msgspec.Struct, frozen=True):
+    """Some of the plugins, each with its last run, and how many there are in all."""
+
+    items: list[tuple[answers.Plugin, answers.PluginRun | None]]
+    total: int
+
+
+async def all_plugins(views: Views, part: Slice) -> PluginPage:
+    """The registered plugins, by name, each with its last run."""
+    order = ordered(part.sort, PLUGINS_BY, "name")
+    found, total = await _page(views, "plugins", {"is_registered=?": True}, part, order, "body")
+    shown = [decoded(row[0], answers.Plugin) for row in found]
+    return PluginPage([(each, await last_run(views, each.name)) for each in shown], total)
+
+
+async def plugin(views: Views, name: str) -> answers.Plugin:
+    """One registered plugin; raises refusals.Unknown."""
+    found = await views.rows("SELECT body FROM plugins WHERE name=? AND is_registered", [name])
+    if not found:
+        raise refusals.Unknown("plugin", name)
+    return decoded(found[0][0], answers.Plugin)
+
+
+async def last_run(views: Views, name: str) -> answers.PluginRun | None:
+    """A plugin's last run, if it has run."""
+    found = await views.rows(
+        "SELECT body FROM plugin_runs WHERE plugin=? ORDER BY finished_at DESC, id DESC LIMIT 1",
+        [name],
+    )
+    return decoded(found[0][0], answers.PluginRun) if found else None
+
+
+async def plugin_runs(views: Views, name: str, outcome: str | None, part: Slice) -> Found:
+    """A plugin's runs, the newest first; also of one that was removed."""
+    order = ordered(part.sort, PLUGIN_RUNS_BY, "-finished_at")
+    where = {"plugin=?": name, "outcome=?": outcome}
+    found, total = await _page(views, "plugin_runs", where, part, order, "body")
+    return Found([msgspec.Raw(row[0]) for row in found], total)
 
 
 class OpportunityFilter(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from domain import channel as channels
 from domain import job as jobs
 from domain import notification as notifications
 from domain import opportunity as opportunities
+from domain import plugin as plugins
 from domain import portfolio as portfolios
 from domain import trade as trades
 from domain import watchlist as watchlists
@@ -79,6 +81,11 @@ _DELIVERY = _upsert(
     "deliveries",
     "id,channel,alert_id,alert_position,severity,symbol,rule,status,attempts,error,due,escalate_at,"
     "planned_at,ended_at,failing_since,updated_at,version,body",
+)
+_PLUGIN = _upsert("plugins", "id,name,is_registered,enabled,registered_at,updated_at,version,body")
+_PLUGIN_RUN = _upsert(
+    "plugin_runs",
+    "id,plugin,due_at,trigger,outcome,started_at,finished_at,updated_at,body",
 )
 _MARK = _upsert("marks", "wheel_id,at,version,day,portfolio_id,symbol,price,recorded_at,body")
 
@@ -391,6 +398,50 @@ def of_notification(stream_id: UUID, state: notifications.Notification) -> Itera
     )
 
 
+def of_plugin(stream_id: UUID, stream: Sequence[facts.Recorded]) -> Iterator[Write]:
+    """A plugin's row; one that was removed keeps its last, so that its past can be asked for."""
+    states = list(accumulate(stream, plugins.evolve, initial=plugins.NOTHING))
+    known = next((each for each in reversed(states) if each.found is not None), None)
+    if known is None:
+        return
+    shown, now = answers.plugin(known), states[-1]
+    assert now.recorded_at is not None
+    yield (
+        _PLUGIN,
+        (
+            stream_id.hex,
+            shown.name,
+            now.found is not None,
+            shown.enabled,
+            text(shown.registered_at),
+            text(now.recorded_at),
+            now.version,
+            answers.ENCODER.encode(shown),
+        ),
+    )
+
+
+def of_plugin_run(recorded: facts.Recorded) -> Iterator[Write]:
+    """A run's row: each stands by itself."""
+    if not isinstance(recorded.fact, facts.PluginRan):
+        return
+    shown = answers.plugin_run(recorded.fact)
+    yield (
+        _PLUGIN_RUN,
+        (
+            recorded.stream_id.hex,
+            shown.plugin,
+            text(shown.due_at),
+            shown.trigger,
+            shown.outcome,
+            text(shown.started_at),
+            text(shown.finished_at),
+            text(recorded.recorded_at),
+            answers.ENCODER.encode(shown),
+        ),
+    )
+
+
 def of_mark(recorded: facts.Recorded) -> Iterator[Write]:
     """A mark's row: each stands by itself, whatever comes after it."""
     shown = snapshots.snapshot(recorded)
@@ -426,6 +477,10 @@ def of_small(kind: str, stream_id: UUID, stream: Sequence[facts.Recorded]) -> It
         yield from of_channels(channels.fold(stream))
     elif kind == "notification":
         yield from of_notification(stream_id, notifications.fold(stream))
+    elif kind == "plugin":
+        yield from of_plugin(stream_id, stream)
+    elif kind == "plugin_run":
+        yield from of_plugin_run(stream[0])
     elif kind == "valuation":
         for each in stream:
             yield from of_mark(each)

@@ -142,6 +142,20 @@ CREATE TABLE IF NOT EXISTS marks (
   body BLOB NOT NULL, PRIMARY KEY (wheel_id, at, version)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS marks_by_symbol ON marks (symbol, at);
+CREATE TABLE IF NOT EXISTS plugins (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, is_registered INTEGER NOT NULL, enabled INTEGER NOT NULL,
+  registered_at TEXT NOT NULL, updated_at TEXT NOT NULL, version INTEGER NOT NULL,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS plugins_by_name ON plugins (name);
+CREATE TABLE IF NOT EXISTS plugin_runs (
+  id TEXT PRIMARY KEY, plugin TEXT NOT NULL, due_at TEXT NOT NULL, trigger TEXT NOT NULL,
+  outcome TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS plugin_runs_by_time ON plugin_runs (plugin, finished_at, id);
+CREATE INDEX IF NOT EXISTS plugin_runs_by_due ON plugin_runs (plugin, due_at);
+CREATE INDEX IF NOT EXISTS plugin_runs_by_change ON plugin_runs (updated_at);
 CREATE TABLE IF NOT EXISTS tracking (
   one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL
 );
@@ -166,6 +180,8 @@ TABLES = {
     "channels": "name",
     "deliveries": "id",
     "marks": "wheel_id, at, version",
+    "plugins": "id",
+    "plugin_runs": "id",
     "tracking": "one",
 }
 

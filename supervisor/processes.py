@@ -8,7 +8,7 @@ import msgspec
 from adapters import nats_server
 from adapters.settings import Settings
 
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins")
 
 
 class Stop(IntEnum):

@@ -16,7 +16,8 @@ VARIABLES = {settings.CONFIG_VARIABLE, *map(settings.variable, settings.keys())}
 
 
 @pytest.mark.parametrize(
-    "name", ["adapters", "api", "client", "domain", "projections", "supervisor", "workers"]
+    "name",
+    ["adapters", "api", "client", "domain", "plugin", "projections", "supervisor", "workers"],
 )
 def test_our_plain_names_stay_ours(name: str) -> None:
     """A package that we install could bring one of the same name; schwab-py brings `tests`."""
@@ -35,7 +36,7 @@ def test_every_setting_is_documented() -> None:
 def test_no_code_reads_a_variable_that_is_not_a_setting() -> None:
     theirs = {f"WHEEL_NATS_PASSWORD_{role.upper()}" for role in nats_server.ROLES}
     known = VARIABLES | theirs | {"WHEEL_NATS_STORE", "WHEEL_NATS_PASSWORD_"}
-    packages = ("adapters", "api", "domain", "projections", "supervisor", "workers")
+    packages = ("adapters", "api", "domain", "plugin", "projections", "supervisor", "workers")
     code = (path.read_text() for name in packages for path in (ROOT / name).rglob("*.py"))
     read = {name for text in code for name in re.findall(r"\bWHEEL_\w+", text)}
     assert read - known <= {"WHEEL_"}

@@ -80,6 +80,12 @@ async def _notifier(context: running.Context) -> None:
     await notifier.run(context, courier.Apprise())
 
 
+async def _plugins(context: running.Context) -> None:
+    from workers import plugins
+
+    await plugins.run(context)
+
+
 WORKERS: Final[Mapping[str, running.Run]] = {
     "projector": _projector,
     "relay": _relay,
@@ -88,6 +94,7 @@ WORKERS: Final[Mapping[str, running.Run]] = {
     "scanner": _scanner,
     "scheduler": _scheduler,
     "notifier": _notifier,
+    "plugins": _plugins,
 }
 
 

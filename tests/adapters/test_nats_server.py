@@ -27,7 +27,7 @@ STREAMS = {
 }
 BUCKETS = ("quotes", "market", "leases")
 MAY_PUBLISH = {
-    "api": ["ledger.appended", "market.ask", "scan.ask", "ops.heartbeat.api"],
+    "api": ["ledger.appended", "market.ask", "scan.ask", "plugins.ask", "ops.heartbeat.api"],
     "projector": ["views.advanced", "ops.heartbeat.projector"],
     "relay": [
         "ledger.event.wheel.1.OptionSold",
@@ -58,6 +58,7 @@ MAY_PUBLISH = {
         "ledger.appended",
         "ops.heartbeat.scheduler",
     ],
+    "plugins": ["market.ask", "ledger.appended", "ops.heartbeat.plugins"],
     "subscriber": [],
 }
 DATA_SUBJECTS = {subject for subjects in MAY_PUBLISH.values() for subject in subjects} - {
@@ -323,11 +324,20 @@ async def test_last_quotes_are_put_by_prices_and_watched_by_the_others(enter: En
     bucket = await (await enter("prices")).key_value("quotes")
     await bucket.put("SPY", b"375.31")
     seen = []
-    for role in ("api", "projector", "relay", "risk", "scanner", "notifier", "scheduler"):
+    for role in (
+        "api",
+        "projector",
+        "relay",
+        "risk",
+        "scanner",
+        "notifier",
+        "scheduler",
+        "plugins",
+    ):
         watcher = await (await (await enter(role)).key_value("quotes")).watchall()
         entry = await anext(watcher)
         seen.append(entry and entry.value)
-    assert seen == [b"375.31"] * 7
+    assert seen == [b"375.31"] * 8
 
 
 def test_nobody_enters_without_a_password(server: Settings) -> None:

@@ -19,7 +19,16 @@ from domain import subjects
 from tests.api.client import Client
 from tests.api.waiting import PATIENCE, until
 from tests.conftest import NatsServer, free_port
-from workers import chores, market_day, projector, running, scanner, scheduler, search
+from workers import (
+    chores,
+    market_day,
+    plugins,
+    projector,
+    running,
+    scanner,
+    scheduler,
+    search,
+)
 
 MONDAY = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 """Ten in the morning, New York: when it is in the house, unless somebody turns the watch."""
@@ -160,6 +169,24 @@ def scheduling(house: House, load: chores.Load) -> Iterator[None]:
     try:
         until(lambda: asyncio.run(_is_scheduled(house)))
         yield
+    finally:
+        end()
+
+
+@contextmanager
+def plugged(house: House) -> Iterator[Path]:
+    """Plugins run in the house for as long as the block lasts; the answer is their directory."""
+
+    async def run(stop: asyncio.Event) -> None:
+        async with _joined("plugins", house.settings, house.watch, stop) as context:
+            await plugins.run(context)
+
+    end = in_thread(run)
+    try:
+        client = house.client()
+        until(lambda: client.get("/plugins/discovered").status != 503)
+        client.close()
+        yield house.settings.plugins_path
     finally:
         end()
 

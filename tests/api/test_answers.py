@@ -365,7 +365,7 @@ def test_health_is_told_in_parts(client: Client) -> None:
     parts = client.get("/health").data["parts"]
     assert set(parts) == {
         *("event_store", "views", "bus", "market"),
-        *("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier"),
+        *("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins"),
     }
     assert parts["event_store"]["status"] == parts["bus"]["status"] == "healthy"
     assert parts["risk"] == {"status": "degraded", "reason": "no heartbeat yet"} | dict.fromkeys(

@@ -84,7 +84,16 @@ def test_a_new_fee_counts_from_the_next_order_on(client: Client, desk: Desk) -> 
 def test_the_level_of_the_logs_changes_at_once(client: Client) -> None:
     assert change(client, log_level="error").status == 200
     assert logging.root.level == logging.ERROR
-    workers = ["projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier"]
+    workers = [
+        "projector",
+        "relay",
+        "prices",
+        "risk",
+        "scanner",
+        "scheduler",
+        "notifier",
+        "plugins",
+    ]
     assert shown(client, "log_level")["restart"] == workers
 
 

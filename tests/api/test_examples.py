@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
+from shutil import copy
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -40,6 +41,7 @@ FLEETING = {
     *ADVICE,
 }
 """Operations that tell how things are just now: only the form of their answers stays."""
+PLUGIN = Path(__file__).parents[2] / "examples/plugins/premium_target.py"
 SETTING = "fee_per_contract"
 """The one setting that is shown: others differ from place to place."""
 READER = msgspec.json.Decoder(float_hook=Decimal)
@@ -56,7 +58,10 @@ class Told(NamedTuple):
 
 def played(house: houses.House) -> Iterator[Told]:
     """Do all that the story says, in its order."""
-    with houses.scanning(house, find), ExitStack() as later:
+    directory = house.settings.plugins_path
+    directory.mkdir(parents=True)
+    copy(PLUGIN, directory)
+    with houses.scanning(house, find), houses.plugged(house), ExitStack() as later:
         yield from told(house, later)
 
 
@@ -80,6 +85,10 @@ def told(house: houses.House, later: ExitStack) -> Iterator[Told]:
             raise_an_alert(house, client)
         if step.operation == "get_watchlist_scan":
             until(lambda: client.get("/watchlist/scan").data["finished_at"])
+        if step.operation == "get_plugins_discovered":
+            until(lambda: client.get("/plugins/discovered").data)
+        if step.operation == "get_plugin_runs":
+            until(lambda: client.get(f"/plugins/{PLUGIN.stem}/runs").data)
         if step.operation == "get_opportunities":
             until(lambda: client.get("/opportunities").data)
         method, path = places[step.operation]

@@ -156,7 +156,7 @@ def test_a_house_tells_how_its_parts_are(client: Client, desk: Desk) -> None:
     told = until(lambda: _caught_up(client))
     assert set(told["parts"]) == {
         *("event_store", "views", "bus", "market"),
-        *("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier"),
+        *("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins"),
     }
     assert told["parts"]["relay"]["reason"] == "no heartbeat yet"
     assert told["status"] == "degraded"

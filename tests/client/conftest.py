@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.domain.finds import find
 from workers import chore, running
 
 _NUMBERS = count()
+PLUGIN = Path(__file__).parents[2] / "examples/plugins/premium_target.py"
 
 
 async def work(_: running.Context, __: chore.Due) -> chore.Done:
@@ -27,7 +30,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
         houses.opened(tmp_path_factory.mktemp("house"), patch) as opened,
         houses.scanning(opened, find),
         houses.scheduling(opened, lambda _: work),
+        houses.plugged(opened) as plugins,
     ):
+        copy(PLUGIN, plugins)
         yield opened
 
 

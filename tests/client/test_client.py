@@ -333,9 +333,10 @@ def test_every_answer_is_what_its_method_promises(
     still_open = sold_as_recommended(client, wheel)
     client.watch(symbol="MSFT")
     client.scan(symbols=["MSFT"])
-    client.add_channel(name="hook", url="json://127.0.0.1:9/hook")
+    registered(client, "premium_target")
+    client.add_channel(name="premium_target", url="json://127.0.0.1:9/hook")
     ids: dict[str, Any] = {"portfolio_id": portfolio.id, "wheel_id": wheel.id, "version": 1}
-    ids |= {"trade_id": still_open, "symbol": "MSFT", "name": "hook", "job": "backup"}
+    ids |= {"trade_id": still_open, "symbol": "MSFT", "name": "premium_target", "job": "backup"}
     for name, each in vars(Operations).items():
         if name != SIGNED and isinstance(each, methods.Read | methods.Listing | methods.Download):
             wanted = inspect.signature(each.ask).parameters
@@ -344,6 +345,28 @@ def test_every_answer_is_what_its_method_promises(
             found = method.each(**said) if isinstance(each, methods.Listing) else method(**said)
             if not isinstance(each, methods.Read):
                 list(found)
+
+
+def registered(client: Client, name: str) -> None:
+    until(lambda: any(each.name == name for each in client.discovered_plugins()))
+    client.register_plugin(name=name)
+
+
+def test_a_plugin_is_registered_told_run_and_removed(client: Client) -> None:
+    if not list(client.plugins.each()):
+        registered(client, "premium_target")
+    told = client.configure_plugin("premium_target", config={"percent": 60}).data
+    assert (told.config, told.status) == ({"percent": 60}, "disabled")
+    client.schedule_plugin("premium_target", schedule={"interval_seconds": 3600})
+    client.grant_plugin("premium_target", commands=["trades.close"])
+    client.limit_plugin("premium_target", timeout_seconds=30)
+    assert client.enable_plugin("premium_target").data.next_run_at is not None
+    run_id = client.run_plugin("premium_target").data.run_id
+    until(lambda: run_id in {each.run_id for each in client.plugin_runs.each("premium_target")})
+    assert client.disable_plugin("premium_target").data.status == "disabled"
+    client.remove_plugin("premium_target")
+    with pytest.raises(errors.Unknown):
+        client.plugin("premium_target")
 
 
 def sold_as_recommended(client: Client, wheel: answers.Wheel) -> UUID:

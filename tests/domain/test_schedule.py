@@ -122,6 +122,34 @@ def test_sunday_is_day_nought_of_a_crontab(cron: str, weekdays: set[int]) -> Non
     assert {calendar.trading_day(at).weekday() for at in times} == weekdays
 
 
+@pytest.mark.parametrize("days", [0, 1, 5, 40, 400, 4_000])
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("any", {"cron": "*/5 * * * *"}),
+        ("market_hours", {"interval_seconds": 300}),
+        ("sessions", {"cron": "0 9 1 * *"}),
+        ("any", {"cron": "0 9 29 2 *"}),
+        ("any", {"after_close_minutes": 30}),
+    ],
+)
+def test_of_all_that_was_due_the_last_is_known(
+    days: int, rule: facts.MarketHours, said: dict[str, Any]
+) -> None:
+    until, table = NOW + timedelta(days=days), Schedule(**said)
+    last = schedule.latest(table, rule, NOW, until)
+    after = schedule.next_due(table, rule, last or NOW)
+    assert after is not None
+    assert (last or NOW) <= until < after
+
+
+def test_the_last_that_was_due_is_behind_what_was_run() -> None:
+    table, tomorrow = Schedule(cron="0 9 * * *"), NOW + timedelta(days=1)
+    last = schedule.latest(table, "any", NOW, tomorrow)
+    assert last == ny(date(2026, 3, 3), 9)
+    assert schedule.latest(table, "any", last, tomorrow) is None
+
+
 def test_a_crontab_of_leap_days_comes() -> None:
     found = schedule.next_due(Schedule(cron="0 0 29 2 *"), "any", NOW)
     assert found == ny(date(2028, 2, 29), 0)

@@ -8,12 +8,22 @@ from typing import Any
 from uuid import UUID
 
 from adapters import event_store
-from domain import commands, facts, job, opportunity, portfolio, ports, watchlist
+from domain import commands, facts, job, opportunity, plugin, portfolio, ports, watchlist
 from projections import rebuild, tables, views
 from tests.domain.desk import MONDAY, PORTFOLIO, Desk, usd
 from tests.domain.finds import FOUND
 
 FIND = opportunity.Find(FOUND)
+
+IDLE = facts.PluginRegistered(
+    plugin="idle",
+    origin="file:idle.py",
+    digest="1",
+    plugin_version="1.0",
+    description="Does nothing.",
+    default_schedule=facts.Schedule(cron="0 9 * * *"),
+    config_schema="{}",
+)
 
 
 def opened(folder: Path) -> event_store.EventStore:
@@ -90,6 +100,28 @@ def run_job(log: ports.Log, now: datetime = MONDAY) -> None:
     log.append([facts.Recorded(0, run, 1, now, now, "scheduler", run, None, ran)])
 
 
+def plug(log: ports.Log, fact: facts.PluginFact, now: datetime = MONDAY) -> None:
+    """Record what became of a plugin."""
+    state = plugin.fold(log.stream(facts.plugin_stream(fact.plugin)))
+    log.append([plugin.recorded(state, fact, now, UUID(int=6), "api")])
+
+
+def run_plugin(log: ports.Log, name: str, now: datetime = MONDAY) -> None:
+    """Record that a plugin ran."""
+    ran = facts.PluginRan(
+        plugin=name,
+        run_id=UUID(int=7),
+        plugin_version="1.0",
+        due_at=now,
+        trigger="schedule",
+        started_at=now,
+        finished_at=now,
+        outcome="succeeded",
+    )
+    stream = facts.plugin_run_stream(name, now)
+    log.append([facts.Recorded(0, stream, 1, now, now, "plugins", UUID(int=7), None, ran)])
+
+
 def lively(log: ports.Log, *, found: bool = True) -> Desk:
     """A portfolio, two wheels and an alert, with all that makes views hard to keep."""
     if found:
@@ -102,6 +134,8 @@ def lively(log: ports.Log, *, found: bool = True) -> Desk:
     come_upon(log)
     set_up_job(log)
     run_job(log)
+    plug(log, IDLE)
+    run_plugin(log, "idle")
     other = Desk("30000", symbol="ABC", log=log)
     desk.assigned(puts, 1)
     desk.call("105", "1.20")
@@ -113,6 +147,7 @@ def lively(log: ports.Log, *, found: bool = True) -> Desk:
     come_upon(log, opportunity.Read())
     set_up_job(log, desk.now, retries=5)
     run_job(log, desk.now)
+    plug(log, facts.PluginRemoved(plugin="idle"))
     desk.buys(50, "98", effective_at="2026-01-02")
     desk.corrects(puts, premium_per_share=usd("1.55"), notes="typed over")
     desk.on("2026-01-12")

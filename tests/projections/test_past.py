@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from adapters.event_store import EventStore
-from domain import opportunity, refusals, watchlist
+from domain import facts, opportunity, refusals, watchlist
 from projections import past, rebuild, tables, views
 from projections.past import When
 from projections.projector import Projector
@@ -78,7 +78,10 @@ def lived(log: EventStore, written: sqlite3.Connection) -> Lived:
         lambda: desk.corrects(puts, premium_per_share=usd("1.55")),
         lambda: ledger.list_symbol(log, watchlist.Unwatch(symbol="AAPL"), desk.now),
         lambda: ledger.come_upon(log, opportunity.Read(), desk.now),
+        lambda: ledger.plug(log, ledger.IDLE, desk.now),
         lambda: desk.splits(2, 1),
+        lambda: ledger.run_plugin(log, "idle", desk.now),
+        lambda: ledger.plug(log, facts.PluginRemoved(plugin="idle"), desk.now),
         lambda: desk.closes(puts, "0.10", 3),
     ]
     for step in steps:

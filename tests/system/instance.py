@@ -33,10 +33,11 @@ MARKED = {
     "scanner": "workers scanner",
     "scheduler": "workers scheduler",
     "notifier": "workers notifier",
+    "plugins": "workers plugins",
     "supervisor": "supervisor.instance",
 }
 """By what the command of each process is known."""
-WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier")
+WORKERS = ("projector", "relay", "prices", "risk", "scanner", "scheduler", "notifier", "plugins")
 
 
 class Instance:

@@ -1,0 +1,167 @@
+"""A strange program in a process of its own: little around it, a time limit, and no way to stay.
+
+It has none of our environment, so none of our tokens, and its own end of one socket. What it prints
+is heard to its end and only the last of it kept. When its time is over, when it has ended, or when
+we are, it is killed with whatever it started. It is the user's own program under the user's own
+name: this keeps its mistakes apart, not its malice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+HOME: Final = Path(__file__).resolve().parent.parent
+MARK: Final = "PLUGIN_RUN"
+"""By this variable of its environment a process is known that tried to get away."""
+THERE_WITHIN: Final = 60.0
+"""Seconds that a process may take until it is there, on a machine that has much else to do."""
+OUTPUT_KEPT: Final = 4_000
+_CHUNK: Final = 65_536
+_LAST_WORDS: Final = 1.0
+_PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR")
+_MODEST: Final = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
+)
+"""Each thread of these would take its share of the memory that is allowed."""
+
+Answer = Callable[[bytes], Awaitable[bytes | None]]
+"""What is answered to a line; None where nothing more is to be said or heard."""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How it ended: its exit status, whether its time was over, and the last that it printed."""
+
+    status: int
+    late: bool
+    output: str
+
+
+async def run(
+    arguments: Sequence[str],
+    seconds: float,
+    mark: UUID,
+    first: bytes,
+    answer: Answer,
+    *,
+    longest: int,
+) -> Ended:
+    """Run a module of Python, say `first` to it, and answer it line by line until it is done.
+
+    Its time begins when it has said a first line: that it is there, and listens.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", *arguments, str(theirs.fileno())),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=_environment(os.environ, mark),
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    printed = _Printed()
+    listening = asyncio.create_task(printed.hear(process.stdout))
+    late = False
+    try:
+        async with asyncio.timeout(THERE_WITHIN) as limit:
+            await _talk(ours, _Begin(first, seconds, limit), answer, longest)
+            await process.wait()
+    except TimeoutError:
+        late = True
+    finally:
+        ours.close()
+        end(process.pid, mark)
+        await process.wait()
+        await asyncio.wait([listening], timeout=_LAST_WORDS)
+        listening.cancel()
+    return Ended(process.returncode or 0, late, printed.text)
+
+
+class _Begin(msgspec.Struct, frozen=True):
+    """What is said to a process that is there, and the limit that it has from then on."""
+
+    first: bytes
+    seconds: float
+    limit: asyncio.Timeout
+
+
+async def _talk(ours: socket.socket, begin: _Begin, answer: Answer, longest: int) -> None:
+    reader, writer = await asyncio.open_connection(sock=ours, limit=longest)
+    try:
+        if not await reader.readline():
+            return
+        begin.limit.reschedule(asyncio.get_running_loop().time() + begin.seconds)
+        writer.write(begin.first)
+        await writer.drain()
+        while said := await reader.readline():
+            replied = await answer(said)
+            if replied is None:
+                return
+            writer.write(replied)
+            await writer.drain()
+    except (ConnectionError, ValueError):  # it is gone, or says more than can be meant
+        return
+    finally:
+        writer.close()
+
+
+def _environment(ours: Mapping[str, str], mark: UUID) -> dict[str, str]:
+    passed_on = {name: ours[name] for name in _PASSED_ON if name in ours}
+    return passed_on | _MODEST | {"PYTHONPATH": str(HOME), MARK: mark.hex, "PYTHONUNBUFFERED": "1"}
+
+
+class _Printed:
+    """The last of what a process prints, whatever bytes that is."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self._cut = False
+
+    async def hear(self, stream: asyncio.StreamReader | None) -> None:
+        assert stream is not None
+        while chunk := await stream.read(_CHUNK):
+            whole = self._kept + chunk
+            self._cut = self._cut or len(whole) > OUTPUT_KEPT
+            self._kept = whole[-OUTPUT_KEPT:]
+
+    @property
+    def text(self) -> str:
+        said = "".join(map(_plain, self._kept.decode("utf-8", "backslashreplace")))
+        kept = said[-OUTPUT_KEPT:]
+        return f"...{kept}" if self._cut or kept != said else kept
+
+
+def _plain(sign: str) -> str:
+    """A sign as text; what would steer a terminal is written out."""
+    return sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}"
+
+
+def end(leader: int, mark: UUID) -> None:
+    """Kill a process with its group, and what left the group but still bears its mark."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in _marked(f"{MARK}={mark.hex}".encode()):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _marked(mark: bytes) -> list[int]:
+    """The processes whose environment has the mark, where that can be read (Linux)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+    return found

@@ -1,0 +1,125 @@
+"""`python -m plugin FD`: the process of one plugin. It is started by the plugins' worker only.
+
+Our own modules are loaded first, then the memory is limited, then the plugin's code is let in.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from adapters import errand
+from plugin import loading
+from plugin.base import Plugin
+from plugin.context import Context
+from plugin.line import Line
+
+MISUSED: Final = 2
+_MEGABYTE: Final = 1024 * 1024
+_PARENT_DEATH_SIGNAL: Final = 1
+_POLITE: Final = 5
+_LONGEST_ERROR: Final = 2_000
+
+
+def main(arguments: list[str]) -> int:
+    """Do the errand that comes over the socket, and tell how it ended."""
+    if len(arguments) != 1 or not arguments[0].isdecimal():
+        print("usage: python -m plugin FD; it is started by the plugins' worker", file=sys.stderr)
+        return MISUSED
+    parent = os.getppid()
+    line = Line(socket.socket(fileno=int(arguments[0])))
+    given = line.begin()
+    _confine(given.memory_mb, parent)
+    line.tell(_done(line, given))
+    return 0
+
+
+def _confine(memory_mb: int, parent: int) -> None:
+    """Die with the parent, step back behind it, and take no more than this over what we have."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit(MISUSED)
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+        most = pages * resource.getpagesize() + memory_mb * _MEGABYTE
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(_POLITE)
+
+
+def _done(line: Line, given: errand.Errand) -> errand.Told | errand.Finished:
+    """Load, and tell or run; whatever the plugin raises is said, not raised."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        found = loading.load(given.plugin, given.origin)
+        if given.task == "inspect":
+            return _told(found)
+    except BaseException as error:  # noqa: BLE001  also what calls sys.exit when it is loaded
+        return errand.Finished(_outcome(error, "broken"), _said(error))
+    return _run(found, line, given)
+
+
+def _told(found: type[Plugin]) -> errand.Told:
+    return errand.Told(
+        name=found.name,
+        version=str(found.version),
+        description=inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0],
+        schedule=found.default_schedule,
+        market_hours=found.default_market_hours,
+        config_schema=msgspec.json.encode(msgspec.json.schema(found.config)).decode(),
+        wants=tuple(found.commands),
+    )
+
+
+def _run(found: type[Plugin], line: Line, given: errand.Errand) -> errand.Finished:
+    try:
+        plugin = found(msgspec.json.decode(given.config, type=found.config))
+        context = Context(line, given)
+    except BaseException as error:  # noqa: BLE001  its configuration, or its own beginning
+        return errand.Finished(_outcome(error, "failed"), _said(error))
+    try:
+        plugin.on_startup(context)
+        plugin.execute(context)
+        plugin.on_success(context)
+    except BaseException as error:  # noqa: BLE001  whatever it is, the run has failed
+        if isinstance(error, MemoryError):
+            traceback.clear_frames(error.__traceback__)
+        traceback.print_exc()
+        _also_say(plugin, context, error)
+        return errand.Finished(_outcome(error, "failed"), _said(error))
+    return errand.Finished("succeeded")
+
+
+def _also_say(plugin: Plugin, context: Context, error: BaseException) -> None:
+    if not isinstance(error, Exception):
+        return
+    try:
+        plugin.on_failure(context, error)
+    except BaseException:  # noqa: BLE001  it has failed already
+        traceback.print_exc()
+
+
+def _outcome(error: BaseException, otherwise: Any) -> Any:
+    return "out_of_memory" if isinstance(error, MemoryError) else otherwise
+
+
+def _said(error: BaseException) -> str:
+    """The last line of a traceback, and for what cannot be read the place."""
+    told = "".join(traceback.format_exception_only(error)).strip()
+    return told[-_LONGEST_ERROR:]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
