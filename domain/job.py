@@ -10,7 +10,7 @@ due is told by what was set up at that time, however it was changed since.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, cast
 from uuid import UUID
@@ -39,6 +39,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _MINUTES: Final = 60
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 JOBS: Final[Mapping[str, Kind]] = {
     "price_refresh": Kind(
@@ -219,13 +220,6 @@ def decide(job: Job, order: Configure, *, now: datetime, command_id: UUID) -> li
     return [_recorded(job, setup, now, command_id, order)]
 
 
-def established(job: Job, *, now: datetime, command_id: UUID) -> facts.Recorded:
-    """The first fact of a job of which nothing was said: from now on its times are due."""
-    order = Configure(notes="as it is at first")
-    recorded = _recorded(job, job.setup, now, command_id, order)
-    return replace(recorded, source="scheduler")
-
-
 def _changed(job: Job, order: Configure) -> facts.JobConfigured:
     said = {field: value for field in _SETUP if (value := getattr(order, field)) is not UNSET}
     if "settings" in said:
@@ -279,10 +273,13 @@ def _recorded(
 def due(job: Job, after: datetime, until: datetime) -> Iterator[datetime]:
     """Every instant in (after, until] at which it was, or is, due, in order.
 
-    Each by what was set up at that instant; until something is set up nothing is due.
+    Each by what was set up at that instant, for all portfolios by the catalogue until somebody
+    says otherwise; for one nothing is due until then.
     """
-    ends = [*(span.since for span in job.spans[1:]), until]
-    for span, end in zip(job.spans, ends, strict=False):
+    always = () if job.portfolio_id else (Span(_BEGINNING, standard(job.job)),)
+    spans = (*always, *job.spans)
+    ends = [*(span.since for span in spans[1:]), until]
+    for span, end in zip(spans, ends, strict=False):
         begins, ends_at = max(after, span.since), min(until, end)
         if begins < ends_at and span.setup.enabled:
             yield from schedule.due(span.setup.schedule, span.setup.market_hours, begins, ends_at)
@@ -291,7 +288,7 @@ def due(job: Job, after: datetime, until: datetime) -> Iterator[datetime]:
 def next_due(job: Job, after: datetime) -> datetime | None:
     """The next instant at which it is due, as it is set up now; None where it is disabled."""
     setup = job.setup
-    if not setup.enabled:
+    if not setup.enabled or (job.portfolio_id and not job.spans):
         return None
     return schedule.next_due(setup.schedule, setup.market_hours, after)
 

@@ -62,29 +62,22 @@ class Line:
     def is_due(self, now: datetime) -> bool:
         return self.next_at is not None and self.next_at <= now
 
-    def dealt_with(self, until: datetime | None) -> None:
+    def dealt_with(self, until: datetime) -> None:
         """Everything due by then has its run."""
-        if _is_later(until, self.after):
+        if self.after is None or until > self.after:
             self.after = until
         self.plan()
 
     def plan(self) -> None:
         """Know the next due time, which depends on how the job is set up."""
-        start = self.after if self.after is not None else self._since
-        self.next_at = None
-        if start is not None:
-            ahead = jobs.next_due(self.job, max(start, self.job.spans[-1].since))
-            past = jobs.due(self.job, start, self.job.spans[-1].since)
-            self.next_at = next(past, ahead)
-
-    @property
-    def _since(self) -> datetime | None:
-        return self.job.spans[0].since if self.job.spans else None
+        assert self.after is not None
+        changed = max([self.after, *(span.since for span in self.job.spans)])
+        before = jobs.due(self.job, self.after, changed)
+        self.next_at = next(before, None) or jobs.next_due(self.job, changed)
 
     def times(self, now: datetime) -> list[datetime]:
         """What is due by now and has no run yet."""
-        start = self.after if self.after is not None else self._since
-        return [] if start is None else list(jobs.due(self.job, start, now))
+        return [] if self.after is None else list(jobs.due(self.job, self.after, now))
 
 
 class Agenda:
@@ -116,14 +109,12 @@ class Agenda:
     async def look(self) -> None:
         """Know how every job is set up now. Raises refusals.Unavailable."""
         await self._book.follow()
-        if self.has_the_word:
-            await self._book.establish()
         for id_, job in self._book.jobs.items():
             line = self.lines.setdefault(id_, Line(job))
-            last = self._book.last.get(id_)
-            if line.job is not job or line.next_at is None or _is_later(last, line.after):
+            until = self._book.dealt_with(job)
+            if line.job is not job or line.after is None or until > line.after:
                 line.job = job
-                line.dealt_with(last)
+                line.dealt_with(until)
 
     def turn(self) -> None:
         """Take up what is due, and do not wait for it."""
@@ -191,7 +182,7 @@ class Agenda:
         """Deal with all that is due, until nothing is."""
         while self._may() and line.is_due(self._clock.now()):
             await self._book.follow()
-            line.dealt_with(self._book.last.get(line.job.id))
+            line.dealt_with(self._book.dealt_with(line.job))
             await self._next_run(line, self._clock.now())
 
     async def _next_run(self, line: Line, now: datetime) -> None:
@@ -304,10 +295,6 @@ async def _whole(course: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-def _is_later(at: datetime | None, than: datetime | None) -> bool:
-    return at is not None and (than is None or at > than)
 
 
 def _busy(line: Line, order: subjects.JobOrder) -> subjects.JobReply:

@@ -2,6 +2,9 @@
 
 The views tell where to begin; from there the log is followed, so that a change counts as soon as
 it is recorded, and nothing that another scheduler has recorded is overlooked.
+
+Of a job that was never set up nor run nobody knows since when it is missed: it is looked back for a
+day, but not further than the ledger goes.
 """
 
 from __future__ import annotations
@@ -9,16 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from domain import facts, ports, refusals
 from domain import job as jobs
 from projections.jobs import Standing
 
 BATCH: Final = 2_000
+LOOK_BACK: Final = timedelta(days=1)
 
 
 class Feed(Protocol):
@@ -43,10 +47,11 @@ class JobLog:
         clock: ports.Clock,
         thread: Executor | None = None,
     ) -> None:
-        self.jobs: dict[UUID, jobs.Job] = {}
+        self.jobs: dict[UUID, jobs.Job] = {job.id: job for job in map(jobs.Job, jobs.JOBS)}
         self.last: dict[UUID, datetime] = {}
         """The last due time of each job that has its run recorded."""
         self.position = 0
+        self._since = clock.now()
         self._log = log
         self._nudge = nudge
         self._clock = clock
@@ -59,6 +64,13 @@ class JobLog:
                 self._take(recorded)
         self.last = dict(standing.last)
         self.position = standing.position
+        for first in await self._aside(lambda: self._log.after(0, 1)):
+            self._since = max(min(first.recorded_at, self._since), self._since - LOOK_BACK)
+
+    def dealt_with(self, job: jobs.Job) -> datetime:
+        """Up to when nothing that was due needs to be dealt with."""
+        first = job.spans[0].since if job.spans else self._since
+        return self.last.get(job.id) or (first if job.portfolio_id else min(first, self._since))
 
     async def follow(self) -> None:
         """Know all that the log has. Raises refusals.Unavailable."""
@@ -80,16 +92,6 @@ class JobLog:
                 self.last[id_] = max(self.last.get(id_, ran.due_at), ran.due_at)
             case _:
                 return
-
-    async def establish(self) -> None:
-        """Set up the jobs of which nothing was said yet: from now on their times are due."""
-        missing = [each for each in map(jobs.Job, jobs.JOBS) if each.id not in self.jobs]
-        if missing:
-            now = self._clock.now()
-            await self._record(
-                [jobs.established(each, now=now, command_id=uuid4()) for each in missing]
-            )
-            await self.follow()
 
     async def run(self, run_id: UUID) -> facts.JobRan | None:
         """What became of a run, if that is recorded. Raises refusals.Unavailable."""

@@ -220,6 +220,7 @@ def test_a_dry_run_refuses_what_would_be_refused(client: Client, desk: Desk) -> 
 
 UNRECORDED: dict[str, set[str]] = {
     "/api/v1/scheduler/jobs/{job}/trigger": {"Idempotency-Key"},
+    "/api/v1/plugins/{name}/run": {"Idempotency-Key"},
     "/api/v1/watchlist/scan": {"Idempotency-Key"},
     "/api/v1/alerts/{alert_id}/act": set(),
     "/api/v1/notifications/test": set(),

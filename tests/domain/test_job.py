@@ -64,8 +64,10 @@ def test_a_job_that_nobody_knows_is_unknown() -> None:
         jobs.known("mowing")
 
 
-def test_until_something_is_said_nothing_is_due() -> None:
-    assert list(jobs.due(jobs.Job("backup"), NOW, NOW + 100 * HOUR)) == []
+def test_until_something_is_said_it_is_due_by_the_catalogue_but_for_no_single_portfolio() -> None:
+    assert len(list(jobs.due(jobs.Job("backup"), NOW, NOW + 48 * HOUR))) == 2
+    assert list(jobs.due(jobs.Job("backup", ID), NOW, NOW + 48 * HOUR)) == []
+    assert jobs.next_due(jobs.Job("backup", ID), NOW) is None
 
 
 def test_each_time_is_due_by_what_was_set_up_then() -> None:
@@ -73,8 +75,8 @@ def test_each_time_is_due_by_what_was_set_up_then() -> None:
     job = told(job, NOW + 2.5 * HOUR, enabled=False)
     job = told(job, NOW + 4.5 * HOUR, enabled=True)
     times = list(jobs.due(job, NOW - 9 * HOUR, NOW + 6 * HOUR))
-    assert [(at - NOW) / HOUR for at in times] == [1, 2, 5, 6]
-    assert list(jobs.due(job, NOW + HOUR, NOW + 5 * HOUR)) == times[1:3]
+    assert [(at - NOW) / HOUR for at in times] == [-8, 1, 2, 5, 6]
+    assert list(jobs.due(job, NOW + HOUR, NOW + 5 * HOUR)) == times[2:4]
 
 
 def test_the_next_time_is_by_what_is_set_up_now() -> None:

@@ -49,7 +49,7 @@ class Instance:
         self.api_port, self.nats_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.api_port}"
         self.said: list[str] = []
-        self._environment = {
+        self.environment = {
             "WHEEL_DATA_DIR": str(data_dir),
             "WHEEL_API_PORT": str(self.api_port),
             "WHEEL_NATS_PORT": str(self.nats_port),
@@ -62,7 +62,7 @@ class Instance:
 
     @property
     def settings(self) -> Settings:
-        return settings.load(self._environment)
+        return settings.load(self.environment)
 
     @property
     def bus(self) -> NatsServer:
@@ -95,7 +95,7 @@ class Instance:
         self._keeper = subprocess.Popen(
             [sys.executable, "-m", "supervisor"],
             cwd=ROOT,
-            env=os.environ | self._environment,
+            env=os.environ | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

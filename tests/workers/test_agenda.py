@@ -54,8 +54,8 @@ def set_up(office: Office, job: str, portfolio_id: UUID | None = None, **said: A
 
 def only(office: Office, *names: str) -> None:
     """Let no other job run."""
-    for name in jobs.JOBS.keys() - set(names):
-        set_up(office, name, enabled=False)
+    for name in jobs.JOBS:
+        set_up(office, name, enabled=name in names)
 
 
 # --- a year -----------------------------------------------------------------------------------
@@ -86,6 +86,8 @@ async def test_in_a_year_every_job_runs_at_exactly_its_due_times() -> None:
 @pytest.mark.timeout(300)
 async def test_in_a_year_with_gaps_nothing_is_twice_and_nothing_missed_that_is_caught_up() -> None:
     office, chance = Office(Memory()), random.Random(2026)
+    for name in jobs.JOBS:
+        set_up(office, name)
     await office.begin()
     while office.clock.at < END:
         alive = min(END, office.clock.at + timedelta(minutes=chance.expovariate(1 / 10_000)))
@@ -120,7 +122,7 @@ async def interrupted(minutes: list[int]) -> None:
 def assert_whole(office: Office, until: datetime, *names: str) -> None:
     """Nothing is twice, nothing is unaccounted for, and what is to be caught up was."""
     runs = office.runs
-    since = office.book.jobs[jobs.Job("backup").id].spans[0].since
+    since = next(each.recorded_at for each in office.log.after(0, 1))
     assert twice(runs) == []
     for name in names or jobs.JOBS:
         expected = planned(name, since, until)
@@ -163,6 +165,8 @@ async def test_a_snapshot_whose_time_passed_under_a_closed_lid_is_taken_once_on_
 async def test_every_session_that_was_missed_gets_its_snapshot_and_a_scan_only_the_last(
     office: Office,
 ) -> None:
+    for name in jobs.JOBS:
+        set_up(office, name)
     await office.begin()
     office.clock.at = MONDAY + 4 * DAY
     await office.begin()
@@ -183,10 +187,26 @@ async def test_what_is_missed_is_told(office: Office) -> None:
     assert told[0].message == agenda.MISSED
 
 
-async def test_before_it_was_first_set_up_nothing_was_missed(office: Office) -> None:
+async def test_in_an_empty_ledger_nothing_was_missed(office: Office) -> None:
     office.clock.at = MONDAY + 30 * DAY
     await office.begin()
-    assert office.runs == []
+    assert office.log.after(0, 1) == []
+
+
+async def test_of_what_never_ran_the_last_day_is_made_up_for(office: Office) -> None:
+    """As where a laptop is switched off every night, or a ledger is older than its scheduler."""
+    set_up(office, "price_refresh", enabled=False)
+    office.clock.at = MONDAY + 30 * DAY + timedelta(hours=12)
+    await office.begin()
+    assert Counter(each.job for each in office.asked) == {
+        "risk_monitoring": 1,
+        "daily_snapshot": 1,
+        "opportunity_scanning": 1,
+        "expiration_review": 1,
+        "performance_rollup": 1,
+        "ledger_checkpoint": 1,
+        "backup": 1,
+    }
 
 
 # --- how jobs are set up ----------------------------------------------------------------------
@@ -209,7 +229,7 @@ async def test_what_is_set_up_is_still_so_after_a_restart(office: Office) -> Non
     await office.begin()
     await office.begin()
     assert office.agenda.next_at == MONDAY + timedelta(hours=23)
-    assert office.book.jobs[jobs.Job("backup").id].version == 1
+    assert office.book.jobs[jobs.Job("backup").id].version == 2
 
 
 async def test_a_portfolios_own_job_runs_beside_that_for_all(office: Office) -> None:
@@ -217,7 +237,8 @@ async def test_a_portfolios_own_job_runs_beside_that_for_all(office: Office) -> 
     set_up(office, "backup", RUN)
     await office.begin()
     await office.live(MONDAY + timedelta(hours=3))
-    assert [each.portfolio_id for each in office.asked] == [RUN, None]
+    assert {each.portfolio_id for each in office.asked} == {RUN, None}
+    assert len(office.asked) == 2
     assert twice(office.runs) == []
 
 

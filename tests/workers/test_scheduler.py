@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -44,8 +44,11 @@ class News:
 
     async def recorded(self, run_id: UUID) -> None:
         """Wait until a run is recorded."""
+        await self.until(lambda: bool(self._log.stream(run_id)))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
         async with self._news:
-            await self._news.wait_for(lambda: bool(self._log.stream(run_id)))
+            await self._news.wait_for(condition)
 
 
 class Scheduler:
@@ -102,7 +105,7 @@ async def test_two_schedulers_of_which_one_is_killed_at_random_make_one_run_per_
     until = MONDAY + timedelta(hours=18)
     hired = [Scheduler(log, news, await join("scheduler"), clock) for _ in range(2)]
     everybody = [*hired]
-    await soon(news.recorded(jobs.Job("backup").id))
+    await soon(news.until(lambda: any(each.plan.has_the_word for each in hired)))
     expected = {name: planned(name, MONDAY, until) for name in jobs.JOBS}
     due = sorted({at for times in expected.values() for at in times})
     killed_at = set(chance.sample(range(len(due)), 5))

@@ -132,9 +132,7 @@ def times(found: Iterable[facts.JobRan], job: str, *outcomes: str) -> list[datet
 
 def planned(job: str, since: datetime, until: datetime) -> list[datetime]:
     """When a job is due, as it is set up at first."""
-    setup = jobs.standard(job)
-    span = jobs.Span(since, setup)
-    return list(jobs.due(jobs.Job(job, spans=(span,)), since, until))
+    return list(jobs.due(jobs.Job(job), since, until))
 
 
 def twice(found: Iterable[facts.JobRan]) -> list[UUID]:
