@@ -84,6 +84,7 @@ async def _demonstrate(seconds: float, screen: Screen) -> int:
 async def _played(ledger: Ledger, screen: Screen, last: datetime) -> Year:
     tape = Replay(ledger.time.now, rule.DATA)
     await ledger.get("/health")
+    await ledger.rest_jobs()
     with screen.progress(OPENING, last) as bar:
         async with _drawn(bar, ledger):
             await ledger.time.until(OPENING)
@@ -113,7 +114,7 @@ async def _drawn(bar: Bar, ledger: Ledger) -> AsyncIterator[None]:
 async def _state(ledger: Ledger, year: Year, heard: ear.Ear, screen: Screen) -> None:
     """Show the trades and the final figures, all as the ledger has them."""
     trades = await ledger.wheel("/trades", sort="opened_at")
-    wheel, verified = await ledger.wheel(), await ledger.get("/ledger/verify")
+    wheel, verified = await ledger.wheel(), await ledger.get("/ledger/verify", full="true")
     earned = {
         policy: await ledger.wheel("/performance", policy=policy)
         for policy in ("cash", "close", "us_tax")

@@ -60,6 +60,12 @@ class Ledger:
         """The wheel, or what stands below it: /performance, /trades."""
         return await self.get(f"/wheels/{self._wheel_id}{what}", **query)
 
+    async def rest_jobs(self) -> None:
+        """Have the scheduler run nothing: on this clock all of its day is due in an instant."""
+        for job in await self.get("/scheduler/jobs"):
+            path = f"/scheduler/jobs/{job['job']}"
+            await self._send("PUT", path, f"rest-{job['job']}", {"enabled": False})
+
     async def open(self) -> None:
         """Open the portfolio and start the wheel."""
         portfolio = await self._post("/portfolios", "portfolio", {"name": "Reference 2021"})
@@ -88,7 +94,11 @@ class Ledger:
         return dict(await self._post(f"/trades/{trade_id}/expire", f"expiry-{at:%F}", order))
 
     async def _post(self, path: str, key: str, order: dict[str, Any]) -> Any:
-        answer = await self._client.post(
+        return await self._send("POST", path, key, order)
+
+    async def _send(self, method: str, path: str, key: str, order: dict[str, Any]) -> Any:
+        answer = await self._client.request(
+            method,
             path,
             content=_encoder.encode({**order, "source": SOURCE}),
             headers={"Content-Type": "application/json", "Idempotency-Key": f"demo-{key}"},
