@@ -119,7 +119,7 @@ async def _talk(ours: socket.socket, begin: _Begin, answer: Answer, longest: int
 
 def _environment(ours: Mapping[str, str], mark: UUID) -> dict[str, str]:
     passed_on = {name: ours[name] for name in _PASSED_ON if name in ours}
-    # Compiled code is kept by the second and the length: what changed within one would run as before.
+    # Compiled code is kept by the second and the length: a quick change would run as before.
     ours_too = {"PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return passed_on | _MODEST | ours_too | {MARK: mark.hex}
 
