@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, assert_never
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from domain import commands, facts, hours, refusals
+from domain import commands, facts, hours, moments, refusals
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 LONGEST_WAIT: Final = 7 * 24 * 60
@@ -246,9 +246,7 @@ def decide(
     fact = _fact(channels, order)
     if refusal := law(channels, fact):
         raise refusal
-    learned = now
-    if channels.recorded_at is not None:
-        learned = max(now, channels.recorded_at + timedelta(microseconds=1))
+    learned = moments.learned(now, channels.recorded_at)
     return [
         facts.Recorded(
             0,

@@ -7,13 +7,13 @@ what was said, and by whom.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
 import msgspec
 
-from domain import commands, facts
+from domain import commands, facts, moments
 
 
 class Configuration(msgspec.Struct, frozen=True):
@@ -113,9 +113,7 @@ def _recorded(
     now: datetime,
     command_id: UUID,
 ) -> facts.Recorded:
-    learned = now
-    if state.recorded_at is not None:
-        learned = max(now, state.recorded_at + timedelta(microseconds=1))
+    learned = moments.learned(now, state.recorded_at)
     return facts.Recorded(
         0,
         facts.SETTINGS_STREAM,

@@ -6,13 +6,13 @@ cannot stand is refused by its own law; one that would break a later fact names 
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import assert_never
 
 from domain import (
     commands,
     facts,
     lawful,
+    moments,
     orders,
     trade_orders,
     wheel_orders,
@@ -31,9 +31,7 @@ def decide(story: Story, order: orders.Order) -> list[facts.Recorded]:
 def _recorded(story: Story, order: orders.Order, draft: orders.Draft, n: int) -> facts.Recorded:
     """Versions go on from the story's; what is known later is recorded later."""
     command = order.command
-    learned = order.now
-    if story.recorded_at is not None:
-        learned = max(learned, story.recorded_at + timedelta(microseconds=1))
+    learned = moments.learned(order.now, story.recorded_at)
     notes = command.notes if isinstance(command.notes, str) else None
     return facts.Recorded(
         0,

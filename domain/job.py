@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from domain import commands, facts, job_settings, refusals, schedule
+from domain import commands, facts, job_settings, moments, refusals, schedule
 
 CatchUp = Literal["all", "latest", "none"]
 """Which of the runs that were missed are made up for."""
@@ -250,9 +250,7 @@ def _check(setup: facts.JobConfigured, now: datetime) -> None:
 def _recorded(
     job: Job, fact: facts.JobConfigured, now: datetime, command_id: UUID, order: Configure
 ) -> facts.Recorded:
-    learned = now
-    if job.recorded_at is not None:
-        learned = max(now, job.recorded_at + timedelta(microseconds=1))
+    learned = moments.learned(now, job.recorded_at)
     return facts.Recorded(
         0,
         job.id,

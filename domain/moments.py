@@ -42,6 +42,11 @@ def happened(field: str, text: str, now: datetime) -> datetime:
     return when
 
 
+def learned(now: datetime, last: datetime | None) -> datetime:
+    """When a fact is recorded: now, and always later than the last one of its stream."""
+    return now if last is None else max(now, last + timedelta(microseconds=1))
+
+
 _SPAN = f"must not be in the future, nor before {EARLIEST}"
 
 

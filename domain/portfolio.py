@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 from uuid import UUID
@@ -87,9 +87,7 @@ def decide(
     at = now
     if order.effective_at is not None:
         at = moments.happened("effective_at", order.effective_at, now)
-    learned = now
-    if portfolio.updated_at is not None:
-        learned = max(now, portfolio.updated_at + timedelta(microseconds=1))
+    learned = moments.learned(now, portfolio.updated_at)
     return [
         facts.Recorded(
             0,

@@ -10,7 +10,7 @@ of one instant the mark recorded last is the one that counts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
@@ -137,9 +137,8 @@ def decide(
     price = _price(story, command, quote, at)
     known = _market(wheel, mids) | _given(wheel, command.options)
     fact = _marked(story.wheel_id, wheel, price, known, calendar.trading_day(at))
-    learned = now
-    if valuation.last is not None:
-        learned = max(now, valuation.last.recorded_at + timedelta(microseconds=1))
+    last = valuation.last
+    learned = moments.learned(now, None if last is None else last.recorded_at)
     return [
         facts.Recorded(
             0,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, assert_never
 from uuid import UUID
 
@@ -135,9 +135,7 @@ def decide(
     at = now
     if order.effective_at is not None:
         at = moments.happened("effective_at", order.effective_at, now)
-    learned = now
-    if watchlist.recorded_at is not None:
-        learned = max(now, watchlist.recorded_at + timedelta(microseconds=1))
+    learned = moments.learned(now, watchlist.recorded_at)
     return [
         facts.Recorded(
             0,
