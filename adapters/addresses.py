@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Final
 
-from adapters import discretion
+from adapters import discretion, private
 from adapters.alone import alone
 from domain import refusals
 
@@ -50,7 +49,7 @@ class Addresses:
         discretion.hush(url)
         key = self.key(url)
         try:
-            _write(self._directory / key, url.encode())
+            private.write(self._directory / key, url.encode())
         except OSError as error:
             raise _unavailable(error) from error
         return key
@@ -76,7 +75,7 @@ class Addresses:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             with alone(self._directory / "lock"):
                 if not path.exists():
-                    _write(path, secrets.token_bytes(_SECRET_BYTES))
+                    private.write(path, secrets.token_bytes(_SECRET_BYTES))
                 return path.read_bytes()
         except OSError as error:
             raise _unavailable(error) from error
@@ -85,14 +84,3 @@ class Addresses:
 def _unavailable(error: OSError) -> refusals.Unavailable:
     why = f"the channels' URLs cannot be kept: {error.strerror}"
     return refusals.Unavailable(why, part="notifications")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All or nothing, and never readable for anyone else."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -4,7 +4,6 @@ The key is kept by the keyring of the system where there is one, else in a file 
 One process logs in, another one renews: both write whole files, one at a time.
 """
 
-import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError
 
-from adapters import discretion
+from adapters import discretion, private
 from adapters.alone import alone
 from domain import market
 
@@ -103,7 +102,7 @@ class Vault:
     def _put(self, kept: Kept) -> None:
         _hush(kept)
         key = self._find_key() or self._new_key()
-        _write(self._file, Fernet(key).encrypt(msgspec.json.encode(kept)))
+        private.write(self._file, Fernet(key).encrypt(msgspec.json.encode(kept)))
 
     def _opened(self, written: bytes) -> Kept:
         for key in self._keys():
@@ -147,7 +146,7 @@ class Vault:
     def _new_key(self) -> bytes:
         self._key = key = Fernet.generate_key()
         if not self._entrusted(key):
-            _write(self._key_file, key)
+            private.write(self._key_file, key)
         return key
 
     def _entrusted(self, key: bytes) -> bool:
@@ -174,15 +173,3 @@ def _is_key(found: bytes) -> bool:
 
 def _hush(kept: Kept) -> None:
     discretion.hush(*(str(kept.token.get(name) or "") for name in SECRETS))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All or nothing, and never readable for anyone else."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from adapters import private
 from adapters.schwab import provider, vault
 from domain import market
 from tests.adapters.schwab import fake
@@ -312,7 +313,7 @@ async def test_a_token_that_cannot_be_kept_still_counts(
         raise OSError(28, "No space left on device")
 
     house.log_in(expires_at=EXPIRED)
-    monkeypatch.setattr(vault, "_write", full)
+    monkeypatch.setattr(private, "write", full)
     house.fake.tell(fake.TOKEN, granted())
     house.fake.tell(fake.QUOTES, said("quote_nvda.json"))
     assert await fault_of(schwab) is None
