@@ -9,11 +9,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
+
+import msgspec
 
 from adapters import courier, logs
 from adapters.addresses import Addresses
-from adapters.bus import Bus
+from adapters.bus import Bus, BusFault
 from adapters.clock import Clock
 from adapters.event_store import EventStore
 from adapters.settings import Layers, Settings, given
@@ -24,6 +27,9 @@ from api.hub import Hub
 from domain import facts, fees, mark, market, moments, refusals, subjects
 from projections import past, prices, questions, views
 
+T = TypeVar("T")
+
+ANSWER_WITHIN = 3.0
 _TRADES_KEPT = 50_000
 RESTLESS = 60.0
 
@@ -95,6 +101,19 @@ class Office:
             return
         async with self.archive.views(asked, streams) as then:
             yield then
+
+    async def ask(
+        self, subject: str, question: msgspec.Struct, reply: type[T], *, part: str, silence: str
+    ) -> T:
+        """What the worker that answers for a part says; with `silence` for what nobody answers.
+
+        Raises refusals.Unavailable.
+        """
+        try:
+            body = await self.bus.ask(subject, question, ANSWER_WITHIN)
+        except BusFault as reason:
+            raise refusals.Unavailable(silence, part=part) from reason
+        return msgspec.json.decode(body, type=reply)
 
     async def prices_at(self, asked: When, symbols: Collection[str]) -> prices.Prices:
         """The last prices of these symbols, as they were known then; now, all that are known."""

@@ -11,7 +11,6 @@ from litestar import Controller, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from adapters import bus
 from api import dependencies, desk, fitting
 from api.envelope import Reply, page_of
 from api.office import Office, When
@@ -22,7 +21,6 @@ from domain import plugin as plugins
 from domain import schedule as schedules
 from projections import answers, questions
 
-ANSWER_WITHIN: Final = 3.0
 _ENABLE: Final = plugins.Enable()
 _DISABLE: Final = plugins.Disable()
 
@@ -271,12 +269,13 @@ def _discovered(found: facts.PluginRegistered, registered: set[str]) -> Discover
 
 
 async def _asked(office: Office, order: subjects.PluginOrder | None = None) -> subjects.PluginReply:
-    try:
-        question = subjects.PluginQuestion(order)
-        body = await office.bus.ask(subjects.PLUGINS_ASK, question, ANSWER_WITHIN)
-    except bus.BusFault as reason:
-        raise refusals.Unavailable("the plugins do not answer", part="plugins") from reason
-    return msgspec.json.decode(body, type=subjects.PluginReply)
+    return await office.ask(
+        subjects.PLUGINS_ASK,
+        subjects.PluginQuestion(order),
+        subjects.PluginReply,
+        part="plugins",
+        silence="the plugins do not answer",
+    )
 
 
 def _begun(reply: subjects.PluginReply) -> subjects.PluginRunning:

@@ -13,7 +13,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec.structs import asdict
 
-from adapters import bus, request_id
+from adapters import request_id
 from api import dependencies, desk
 from api.envelope import Reply, page_of
 from api.office import Office, When
@@ -24,7 +24,6 @@ from domain import facts, refusals, schedule, subjects
 from domain import job as jobs
 from projections import answers, questions
 
-ANSWER_WITHIN: Final = 3.0
 _ALL: Final = Trigger()
 From = Annotated[date | None, QueryParameter(name="from", description="First New York date.")]
 To = Annotated[date | None, QueryParameter(name="to", description="Last New York date.")]
@@ -254,11 +253,13 @@ def lag(office: Office) -> int:
 
 
 async def _asked(office: Office, question: subjects.JobQuestion) -> subjects.JobReply:
-    try:
-        body = await office.bus.ask(subjects.JOBS_ASK, question, ANSWER_WITHIN)
-    except bus.BusFault as reason:
-        raise refusals.Unavailable("the scheduler does not answer", part="scheduler") from reason
-    return msgspec.json.decode(body, type=subjects.JobReply)
+    return await office.ask(
+        subjects.JOBS_ASK,
+        question,
+        subjects.JobReply,
+        part="scheduler",
+        silence="the scheduler does not answer",
+    )
 
 
 def _begun(reply: subjects.JobReply) -> subjects.JobRun:

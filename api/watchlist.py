@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4, uuid5
 
-import msgspec
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from adapters import bus
 from api import dependencies, desk
 from api.envelope import Reply, page_of
 from api.office import Office, When
@@ -20,7 +18,6 @@ from domain import commands, facts, refusals, subjects
 from domain import watchlist as watchlists
 from projections import answers, questions
 
-ANSWER_WITHIN: Final = 3.0
 _STREAMS: Final = (facts.WATCHLIST_STREAM,)
 _ALL: Final = watchlists.Search()
 
@@ -125,11 +122,13 @@ def _task(order: watchlists.Order, symbol: str) -> desk.Task[watchlists.Watchlis
 
 
 async def _asked(office: Office, question: subjects.ScanQuestion) -> subjects.ScanReply:
-    try:
-        body = await office.bus.ask(subjects.SCAN_ASK, question, ANSWER_WITHIN)
-    except bus.BusFault as reason:
-        raise refusals.Unavailable("the scanner does not answer", part="scanner") from reason
-    return msgspec.json.decode(body, type=subjects.ScanReply)
+    return await office.ask(
+        subjects.SCAN_ASK,
+        question,
+        subjects.ScanReply,
+        part="scanner",
+        silence="the scanner does not answer",
+    )
 
 
 def _begun(reply: subjects.ScanReply) -> subjects.Scan:

@@ -158,3 +158,17 @@ async def wake_on(connected: bus.Bus, subject: str) -> asyncio.Event:
 
     await connected.subscribe(subject, wake)
     return woken
+
+
+async def tell_of_job(connected: bus.Bus, notice: subjects.JobNotice, id: str) -> None:  # noqa: A002
+    """Tell how a run of a job stands; while the bus is away nobody hears it, and may ask later."""
+    try:
+        await connected.publish(
+            subjects.job(notice.job, notice.outcome),
+            notice,
+            id=id,
+            type="ops.job",
+            time=notice.at,
+        )
+    except bus.BusFault as reason:
+        log.debug("not told: %s", reason)

@@ -62,14 +62,5 @@ async def answer(scanner: search.Scanner, heard: bus.Heard) -> bytes:
 
 
 async def tell(connected: bus.Bus, notice: subjects.JobNotice) -> None:
-    """Tell how a scan stands; while the bus is away nobody hears it, and may ask later."""
-    try:
-        await connected.publish(
-            subjects.job(notice.job, notice.outcome),
-            notice,
-            id=f"{notice.run_id}-{notice.outcome}-{notice.done}",
-            type="ops.job",
-            time=notice.at,
-        )
-    except bus.BusFault as reason:
-        log.debug("not told: %s", reason)
+    """Tell how a scan stands."""
+    await running.tell_of_job(connected, notice, f"{notice.run_id}-{notice.outcome}-{notice.done}")

@@ -176,14 +176,5 @@ async def answer(plan: Agenda, heard: bus.Heard) -> bytes:
 
 
 async def tell(connected: bus.Bus, notice: subjects.JobNotice) -> None:
-    """Tell how a run stands; while the bus is away nobody hears it."""
-    try:
-        await connected.publish(
-            subjects.job(notice.job, notice.outcome),
-            notice,
-            id=f"{notice.run_id}-{notice.outcome}",
-            type="ops.job",
-            time=notice.at,
-        )
-    except bus.BusFault as reason:
-        log.debug("not told: %s", reason)
+    """Tell how a run stands."""
+    await running.tell_of_job(connected, notice, f"{notice.run_id}-{notice.outcome}")
