@@ -140,8 +140,11 @@ async def test_a_provider_that_is_down_is_logged_once_and_the_quote_is_kept(
     connected = await join("prices")
     async with Running(connected, "SPY", "QQQ", every=0.01) as running:
         exchange = running.exchange
-        await running.next()
+        while len(await connected.quotes()) < 2:
+            await running.next()
         exchange.faults.update({s: market.ProviderDown(s) for s in ("SPY", "QQQ")})
+        while not exchange.asked.empty():
+            exchange.asked.get_nowait()
         for _ in range(4):
             await soon(exchange.asked.get())
         kept = await connected.quotes()
