@@ -371,7 +371,7 @@ class Bus:
             await ear.listen(link)
         self._tell("connected")
         self._up.set()
-        await link.lost.wait()
+        await link.last()
         if not self._closing:
             self._tell("connection lost, trying on")
 

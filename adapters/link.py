@@ -103,6 +103,18 @@ class Link:
     def streams(self) -> JetStreamContext:
         return self.client.jetstream(timeout=ANSWER_WITHIN)
 
+    async def last(self) -> None:
+        """Wait until the connection is lost, whether or not nats-py says so.
+
+        It does not when its server dies with more waiting to be written: the error of that
+        last write ends its closing before the callback.
+        """
+        while not self.lost.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.lost.wait(), SILENCE)
+            if self.client.is_closed:
+                await self.lose()
+
     async def lose(self) -> None:
         """The connection is of no use any more: nobody shall wait for it."""
         self.lost.set()
