@@ -17,7 +17,7 @@ from api.envelope import Reply, page_of
 from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.positions import Position, WheelRisk
-from domain import calendar, facts, freshness, mark, market, money, refusals, risk, rules
+from domain import calendar, estimates, facts, freshness, mark, market, money, refusals, risk, rules
 from projections import answers, questions, views
 from projections.prices import Prices
 from projections.snapshots import Moneyness
@@ -223,15 +223,15 @@ async def _told(
     """Positions at the last prices that were known then."""
     scene = await _scene(office, clocks, {each.symbol for each in options})
     marks = [scene.prices.mark(each.symbol, each.contract, each.split_on) for each in options]
-    estimates = mark.figures(marks, office.settings.risk_free_rate)
+    reckoned = estimates.figures(marks, office.settings.risk_free_rate)
     return [
         _position(option, scene, seen, figures)
-        for option, seen, figures in zip(options, marks, estimates, strict=True)
+        for option, seen, figures in zip(options, marks, reckoned, strict=True)
     ]
 
 
 def _position(
-    option: questions.OpenOption, scene: _Scene, seen: mark.Mark | None, figures: mark.Figures
+    option: questions.OpenOption, scene: _Scene, seen: mark.Mark | None, figures: estimates.Figures
 ) -> Position:
     today = calendar.trading_day(scene.at)
     quote = scene.prices.quote(option.symbol, option.split_on)
@@ -355,6 +355,6 @@ async def _nothing_open(office: Office, clocks: When, wheel: answers.Wheel) -> P
         unrealized_pnl=unrealized,
         mark_state=None,
         **_option_prices(None),
-        **msgspec.structs.asdict(mark.UNKNOWN),
+        **msgspec.structs.asdict(estimates.UNKNOWN),
         **_share_price(quote, scene),
     )

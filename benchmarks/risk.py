@@ -11,7 +11,7 @@ from uuid import UUID
 
 from adapters import clock
 from benchmarks.figures import Line, Sizes, Yardstick, rate
-from domain import calendar, judging, look, market, risk
+from domain import calendar, columns, judging, look, market, risk
 
 BOOKS: Final = (20, 1_000)
 _PRICE: Final = Decimal("101.37")
@@ -25,7 +25,7 @@ def measure(place: Path, sizes: Sizes) -> Iterator[Line]:  # noqa: ARG001 - one 
 
 
 def _of_book(options: list[risk.OpenOption], today: date, seconds: float) -> Iterator[Line]:
-    book, now, size = risk.book(options), clock.SYSTEM.now(), len(options)
+    book, now, size = columns.book(options), clock.SYSTEM.now(), len(options)
     standing, limits = judging.nothing_raised(book), look.Limits()
     known = look.Known(
         since=now,
@@ -37,7 +37,7 @@ def _of_book(options: list[risk.OpenOption], today: date, seconds: float) -> Ite
         return len([risk.assess(each, _PRICE, today) for each in options])
 
     def at_once() -> int:
-        return len(risk.evaluate(book, _PRICE).level)
+        return len(columns.evaluate(book, _PRICE).level)
 
     def judged() -> int:
         return len(judging.judge(book, standing, known, now, limits).seen.dte)

@@ -11,9 +11,9 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
-from domain import calendar, facts, look, risk, rules
+from domain import calendar, columns, facts, look, rules
+from domain.columns import Ints, Mask
 from domain.look import NEVER, Known, Limits, Look, Standing
-from domain.risk import Ints, Mask
 from domain.rules import Rule
 
 
@@ -32,18 +32,18 @@ class Verdict(msgspec.Struct, frozen=True):
     something changed; `seen` is what was looked at, and in it what stands from now on.
     """
 
-    evaluation: risk.Evaluation | None
+    evaluation: columns.Evaluation | None
     turns: tuple[Turn, ...]
     seen: Look
 
 
-def nothing_raised(book: risk.Book) -> dict[str, Ints]:
+def nothing_raised(book: columns.Book) -> dict[str, Ints]:
     """The standing of options about which nobody has been told anything."""
     return {each.name: np.full(len(book.options), NEVER, dtype=np.int64) for each in rules.RULES}
 
 
 def judge(
-    book: risk.Book, standing: Standing, known: Known, now: datetime, limits: Limits
+    book: columns.Book, standing: Standing, known: Known, now: datetime, limits: Limits
 ) -> Verdict:
     """Ask every rule about every option of a book at once, as far as it has what it needs."""
     seen, evaluation = look.look(book, standing, known, now, limits)

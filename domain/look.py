@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from domain import calendar, freshness, mark, market, risk
-from domain.risk import Floats, Ints, Mask
+from domain import calendar, columns, freshness, mark, market, risk
+from domain.columns import Floats, Ints, Mask
 
 Standing = Mapping[str, Ints]
 """By rule: when each option's alert was raised, in microseconds since 1970; NEVER when none is."""
@@ -76,7 +76,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     symbol's price is one of now, `overdue` whether it should be.
     """
 
-    book: risk.Book
+    book: columns.Book
     known: Known
     limits: Limits
     at: datetime
@@ -104,11 +104,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     def share(self, thousandths: int) -> Ints:
         """So many thousandths of each strike, in micro-dollars, rounded down."""
-        return risk.share(self.book.strikes, thousandths)
+        return columns.share(self.book.strikes, thousandths)
 
     def away(self, out_by: Ints | Floats) -> Mask:
         """Who is far enough out of the money to be away from it."""
-        away: Mask = out_by >= -risk.share(-self.book.strikes, _AWAY)
+        away: Mask = out_by >= -columns.share(-self.book.strikes, _AWAY)
         return away
 
     def active(self, rule: str) -> Mask:
@@ -131,7 +131,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         return self.book.where(holds)
 
 
-def marks(book: risk.Book, said: market.HeldMarks) -> Marks:
+def marks(book: columns.Book, said: market.HeldMarks) -> Marks:
     """Lay what the market says of held contracts out beside a book.
 
     Only contracts of the standard multiplier are listed by direction, strike and expiration alone:
@@ -150,8 +150,8 @@ def marks(book: risk.Book, said: market.HeldMarks) -> Marks:
 
 
 def look(
-    book: risk.Book, raised: Standing, known: Known, at: datetime, limits: Limits
-) -> tuple[Look, risk.Evaluation | None]:
+    book: columns.Book, raised: Standing, known: Known, at: datetime, limits: Limits
+) -> tuple[Look, columns.Evaluation | None]:
     """Look at a book now, and how its options stand, where there is a price to be trusted."""
     on = calendar.trading_day(at)
     quote, said = known.quote, known.marks
@@ -161,7 +161,7 @@ def look(
         quote = None
     if said is not None and freshness.before_split(said.said.as_of, book.split_on):
         said = None
-    stands = None if quote is None else risk.evaluate(book, quote.last)
+    stands = None if quote is None else columns.evaluate(book, quote.last)
     found = Look(
         book=book,
         known=known,

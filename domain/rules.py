@@ -15,9 +15,9 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from domain import calendar, facts, look, market, money, risk
+from domain import calendar, columns, facts, look, market, money, risk
+from domain.columns import Floats, Mask
 from domain.look import Look
-from domain.risk import Floats, Mask
 
 Needs = Literal["nothing", "price", "mark"]
 Says = Callable[[Look, int], str]
@@ -71,14 +71,14 @@ def _itm_says(seen: Look, place: int) -> str:
 def _near_strike_due(seen: Look) -> Mask:
     """Out of the money but close; an alert that the option is in the money says more."""
     otm = seen.out_by()
-    return (otm > 0) & (otm <= seen.share(risk.NEAR)) & ~seen.active("itm")
+    return (otm > 0) & (otm <= seen.share(columns.NEAR)) & ~seen.active("itm")
 
 
 def _near_strike_over(seen: Look) -> Mask:
     """Only away from the strike: going into the money is an escalation, not an end."""
     otm = seen.out_by()
     return (otm > seen.share(_WELL_BEYOND)) | (
-        (otm > seen.share(risk.NEAR)) & seen.waited("near_strike")
+        (otm > seen.share(columns.NEAR)) & seen.waited("near_strike")
     )
 
 

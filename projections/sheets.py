@@ -11,13 +11,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, BinaryIO, Literal, TypeVar, get_args
-
-import polars as pl
-from polars.io.plugins import register_io_source
 
 from projections import answers
 
@@ -28,17 +25,7 @@ Columns = dict[str, Kind]
 Rows = Iterable[tuple[Any, ...]]
 T = TypeVar("T")
 _CHUNK = 5_000
-_GROUP = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_DTYPES: dict[Kind, pl.DataType] = {
-    "text": pl.String(),
-    "count": pl.Int64(),
-    "flag": pl.Boolean(),
-    "amount": pl.Decimal(38, 2),
-    "price": pl.Decimal(38, 6),
-    "date": pl.Date(),
-    "instant": pl.Datetime("us", "UTC"),
-}
 
 
 def write(columns: Columns, rows: Rows, form: Format, out: BinaryIO) -> None:
@@ -49,14 +36,16 @@ def write(columns: Columns, rows: Rows, form: Format, out: BinaryIO) -> None:
         case "json":
             _write_json(columns, rows, out)
         case "parquet":
-            _write_parquet(columns, rows, out)
+            from projections import parquet  # noqa: PLC0415  polars is large, and seldom needed
+
+            parquet.write(columns, rows, out)
 
 
 def _write_csv(columns: Columns, rows: Rows, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(columns)
-    for some in _chunked(rows):
+    for some in chunked(rows):
         writer.writerows(map(_cell, row) for row in some)
     text.detach()
 
@@ -81,34 +70,13 @@ def _write_json(columns: Columns, rows: Rows, out: BinaryIO) -> None:
     lines = (answers.ENCODER.encode(dict(zip(columns, row, strict=True))) for row in rows)
     out.write(b"[")
     before = b"\n"
-    for some in _chunked(lines):
+    for some in chunked(lines):
         out.write(before + b",\n".join(some))
         before = b",\n"
     out.write(b"\n]\n")
 
 
-def _write_parquet(columns: Columns, rows: Rows, out: BinaryIO) -> None:
-    schema = {name: _DTYPES[kind] for name, kind in columns.items()}
-
-    def frames(
-        _columns: list[str] | None, _where: pl.Expr | None, _most: int | None, _size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        for some in _chunked(rows):
-            plain = [tuple(map(_plain, row)) for row in some]
-            yield pl.DataFrame(plain, schema=schema, orient="row")
-
-    register_io_source(frames, schema=schema).sink_parquet(out, row_group_size=_GROUP)
-
-
-def _plain(value: Any) -> Any:
-    """What the columns know: an id is its text."""
-    return value if value is None or isinstance(value, _KNOWN) else str(value)
-
-
-_KNOWN = (str, int, Decimal, date)
-
-
-def _chunked(rows: Iterable[T]) -> Iterator[list[T]]:
+def chunked(rows: Iterable[T]) -> Iterator[list[T]]:
     """Some thousand at a time."""
     following = iter(rows)
     while some := list(islice(following, _CHUNK)):

@@ -3,6 +3,7 @@
 import importlib
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -88,3 +89,18 @@ def test_the_lock_holds_every_dependency_that_the_project_declares() -> None:
     )
     names = {re.split(r"[<>=\[]", each)[0].lower().replace("_", "-") for each in wanted}
     assert names <= locked
+
+
+@pytest.mark.parametrize(
+    ("what", "large"),
+    [
+        ("workers.notifier, workers.plugins, workers.projector, workers.relay", "numpy"),
+        ("workers.scanner, workers.scheduler", "numpy"),
+        ("workers.risk", "scipy"),
+        ("api.app, projections.exports", "polars"),
+    ],
+)
+def test_a_process_does_not_load_what_it_seldom_or_never_needs(what: str, large: str) -> None:
+    code = f"import sys, {what}; print({large!r} in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert said.stdout == "False\n"

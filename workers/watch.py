@@ -24,6 +24,7 @@ import numpy.typing as npt
 from adapters import bus
 from domain import (
     alert,
+    columns,
     facts,
     judging,
     login,
@@ -81,12 +82,12 @@ class Watched:
         before: Watched | None,
         now: datetime,
     ) -> None:
-        self.book = risk.book(options)
+        self.book = columns.book(options)
         self.since: datetime = now if before is None else before.since
         self.marks: look.Marks | None = None
         self.standing: look.Standing = judging.nothing_raised(self.book)
         self.level: npt.NDArray[np.int8] = np.full(len(options), UNSEEN, dtype=np.int8)
-        self.dte: risk.Ints = np.full(len(options), UNSEEN, dtype=np.int64)
+        self.dte: columns.Ints = np.full(len(options), UNSEEN, dtype=np.int64)
         if said is not None:
             self.mark(said)
         if before is not None:

@@ -35,9 +35,9 @@ from benchmarks import (
 )
 from benchmarks.clerk import far_away
 from benchmarks.figures import Aim, Line, Yardstick
-from domain import facts, history, law, story
-from domain import risk as rules
+from domain import columns, facts, history, law, story
 from domain import wheel as wheels
+from domain.risk import OpenOption
 
 TINY = replace(figures.QUICK, spell=0.05, small=300, large=600)
 LINE = Line(
@@ -159,15 +159,13 @@ def test_quantlib_finds_what_we_find(
 
 def test_a_price_on_its_way_down_passes_one_strike_at_a_time_and_is_near_none() -> None:
     prices = [positions.ABOVE_ALL, *(price for _, price in positions.falling(["P000"], 10))]
-    book = rules.book([_put(strike) for strike in positions.STRIKES])
-    levels = [rules.evaluate(book, price).level.tolist() for price in prices]
+    book = columns.book([_put(strike) for strike in positions.STRIKES])
+    levels = [columns.evaluate(book, price).level.tolist() for price in prices]
     assert levels == [[2] * n + [0] * (10 - n) for n in range(11)]
 
 
-def _put(strike: Decimal) -> rules.OpenOption:
-    return rules.OpenOption(
-        UUID(int=1), UUID(int=2), UUID(int=3), "P000", "put", strike, far_away(), 1
-    )
+def _put(strike: Decimal) -> OpenOption:
+    return OpenOption(UUID(int=1), UUID(int=2), UUID(int=3), "P000", "put", strike, far_away(), 1)
 
 
 def test_open_positions_are_as_many_as_were_asked(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import facts, judging, look, market, risk
+from domain import columns, facts, judging, look, market, risk
 
 MONDAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 TODAY = date(2026, 1, 5)
@@ -46,7 +46,7 @@ def judged(
     **known: Any,
 ) -> judging.Verdict:
     """What is said of one option, watched since Monday, by what is known of it."""
-    book = risk.book([one])
+    book = columns.book([one])
     if (said := known.get("marks")) is not None:
         known["marks"] = look.marks(book, said)
     return judging.judge(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import calendar, freshness, mark, market, pricing
+from domain import calendar, estimates, freshness, mark, market, pricing
 
 D = Decimal
 NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
@@ -128,7 +128,7 @@ def test_only_fresh_mids_that_were_known_count() -> None:
 
 def test_what_the_provider_says_is_told_as_it_is() -> None:
     said = {"implied_volatility": 0.3, "delta": -0.2, "gamma": 0.01, "theta": -0.02, "vega": 0.1}
-    (told,) = mark.figures([marked(bid=D("1.80"), ask=D("2.00"), **said)], RATE)
+    (told,) = estimates.figures([marked(bid=D("1.80"), ask=D("2.00"), **said)], RATE)
     assert {field: getattr(told, field) for field in said} == said
     years = calendar.years_to_expiry(NOON, EXPIRY)
     found = pricing.greeks("put", 100, 95, years, RATE, 0, 0.3)
@@ -137,7 +137,7 @@ def test_what_the_provider_says_is_told_as_it_is() -> None:
 
 def test_what_it_leaves_out_is_reckoned_with_its_volatility() -> None:
     seen = marked(bid=D("1.80"), ask=D("2.00"), implied_volatility=0.3, delta=-0.2)
-    (told,) = mark.figures([seen], RATE)
+    (told,) = estimates.figures([seen], RATE)
     years = calendar.years_to_expiry(NOON, EXPIRY)
     found = pricing.greeks("put", 100, 95, years, RATE, 0, 0.3)
     assert told.delta == -0.2
@@ -152,7 +152,7 @@ def test_without_its_volatility_the_one_counts_that_the_mid_implies(
     found = pricing.greeks(direction, 100, strike, years, RATE, 0, volatility)
     worth = D(f"{float(found.price):.6f}")
     seen = marked(direction=direction, strike=D(strike), bid=worth, ask=worth)
-    (told,) = mark.figures([seen], RATE)
+    (told,) = estimates.figures([seen], RATE)
     assert told.implied_volatility == pytest.approx(volatility, abs=0.005)
     assert told.delta == pytest.approx(float(found.delta), abs=0.005)
     assert told.probability_itm == pytest.approx(float(found.probability_itm), abs=0.005)
@@ -160,7 +160,7 @@ def test_without_its_volatility_the_one_counts_that_the_mid_implies(
 
 def test_a_volatility_that_does_not_fit_its_own_quote_is_not_believed() -> None:
     wrong = {"implied_volatility": 0.6, "delta": -0.4, "theta": -0.2}
-    assert mark.figures([marked(**wrong)], RATE) == mark.figures([marked()], RATE)
+    assert estimates.figures([marked(**wrong)], RATE) == estimates.figures([marked()], RATE)
 
 
 def test_a_dividend_to_come_makes_a_put_likelier_to_end_in_the_money() -> None:
@@ -169,7 +169,7 @@ def test_a_dividend_to_come_makes_a_put_likelier_to_end_in_the_money() -> None:
         (seen,) = mark.board(
             held(option(ask=None, implied_volatility=0.25), dividend=dividend)
         ).values()
-        (told,) = mark.figures([seen], RATE)
+        (told,) = estimates.figures([seen], RATE)
         assert told.probability_itm is not None
         return told.probability_itm
 
@@ -179,13 +179,13 @@ def test_a_dividend_to_come_makes_a_put_likelier_to_end_in_the_money() -> None:
 def test_where_no_volatility_is_known_nothing_is_reckoned() -> None:
     below_intrinsic = marked(strike=D(105))
     no_market = marked(ask=None, implied_volatility=0.0)
-    assert mark.figures([None, below_intrinsic, no_market], RATE) == [mark.UNKNOWN] * 3
+    assert estimates.figures([None, below_intrinsic, no_market], RATE) == [estimates.UNKNOWN] * 3
 
 
 def test_marks_keep_their_places() -> None:
     nobody_offers = {"ask": None}
     low = marked(**nobody_offers, implied_volatility=0.2)
     high = marked(**nobody_offers, implied_volatility=0.4)
-    told = mark.figures([low, None, high], RATE)
+    told = estimates.figures([low, None, high], RATE)
     assert [each.implied_volatility for each in told] == [0.2, None, 0.4]
-    assert mark.figures([], RATE) == []
+    assert estimates.figures([], RATE) == []

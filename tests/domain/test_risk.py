@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import facts, market, risk
+from domain import columns, facts, market, risk
 
 MONDAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 TODAY = date(2026, 1, 5)
@@ -87,7 +87,7 @@ def test_all_at_once_is_the_same_as_one_by_one(
     price: Decimal, held: list[tuple[facts.Direction, Decimal]]
 ) -> None:
     options = [option(side, strike) for side, strike in held]
-    found = risk.evaluate(risk.book(options), price)
+    found = columns.evaluate(columns.book(options), price)
     assert [(risk.LEVELS[n], bool(itm)) for n, itm in zip(found.level, found.itm, strict=True)] == [
         (each.level, each.is_itm) for each in (risk.assess(one, price, TODAY) for one in options)
     ]
@@ -99,7 +99,7 @@ def test_a_cent_beside_every_edge_both_agree(
 ) -> None:
     edge = (strike * (1000 + thousandths) / 1000).quantize(Decimal("0.01"))
     price = max(edge + Decimal(beside).scaleb(-2), Decimal("0.01"))
-    found = risk.evaluate(risk.book([option(side, strike)]), price)
+    found = columns.evaluate(columns.book([option(side, strike)]), price)
     assert risk.LEVELS[found.level[0]] == risk.assess(option(side, strike), price, TODAY).level
 
 
@@ -107,13 +107,13 @@ def test_a_cent_beside_every_edge_both_agree(
 def test_the_percentages_differ_by_less_than_anyone_is_shown(
     price: Decimal, strike: Decimal
 ) -> None:
-    found = risk.evaluate(risk.book([option(strike=strike)]), price)
+    found = columns.evaluate(columns.book([option(strike=strike)]), price)
     exact = risk.assess(option(strike=strike), price, TODAY).pct
     assert found.pct[0] == pytest.approx(float(exact), rel=1e-9, abs=1e-4)
 
 
 def test_the_largest_strike_that_is_let_in_does_not_overflow() -> None:
-    found = risk.evaluate(risk.book([option(strike="999999999999.99")]), Decimal("0.01"))
+    found = columns.evaluate(columns.book([option(strike="999999999999.99")]), Decimal("0.01"))
     assert bool(found.itm[0])
 
 

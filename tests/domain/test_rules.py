@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import facts, judging, look, market, risk, rules, subjects
+from domain import columns, facts, judging, look, market, risk, rules, subjects
 from tests.domain.judged import (
     IN_A_MONTH,
     LIMITS,
@@ -189,7 +189,7 @@ def test_past_its_last_day_no_price_matters_any_more() -> None:
 
 
 def test_each_option_of_a_book_is_judged_by_itself() -> None:
-    book = risk.book(
+    book = columns.book(
         [option(strike="150", trade=1), option(strike="160", trade=2), option("call", trade=3)]
     )
     known = look.Known(since=MONDAY, quote=quote("155"))
@@ -201,7 +201,7 @@ def test_each_option_of_a_book_is_judged_by_itself() -> None:
 
 
 def test_judging_leaves_what_stood_before_as_it_was() -> None:
-    standing = judging.nothing_raised(risk.book([option()]))
+    standing = judging.nothing_raised(columns.book([option()]))
     judged(option(), standing, quote=quote("149"))
     assert all(np.all(since == look.NEVER) for since in standing.values())
 

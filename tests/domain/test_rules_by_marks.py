@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain import facts, judging, look, market, risk
+from domain import columns, facts, judging, look, market
 from tests.domain.judged import (
     MONDAY,
     TODAY,
@@ -62,7 +62,7 @@ def test_a_profit_is_one_exactly_when_that_much_of_the_premium_is_kept(
     premium: int, cents: int, contracts: int, target: int
 ) -> None:
     one = msgspec.structs.replace(sold(str(Decimal(premium) / 100)), contracts=contracts)
-    book, said = risk.book([one]), marks(one, bid=None, ask=str(Decimal(cents) / 100))
+    book, said = columns.book([one]), marks(one, bid=None, ask=str(Decimal(cents) / 100))
     known = look.Known(since=MONDAY, marks=look.marks(book, said))
     limits = look.Limits(profit_target=float(target))
     verdict = judging.judge(book, judging.nothing_raised(book), known, MONDAY, limits)
@@ -183,7 +183,7 @@ def test_who_gets_more_interest_than_he_gives_up_may_exercise(
 ) -> None:
     one = sold("10")
     said = marks(one, **deep(str(Decimal(extrinsic) / 100), str(price)))
-    book = risk.book([one])
+    book = columns.book([one])
     known = look.Known(since=MONDAY, marks=look.marks(book, said))
     limits = look.Limits(risk_free_rate=rate)
     verdict = judging.judge(book, judging.nothing_raised(book), known, MONDAY, limits)
@@ -238,7 +238,7 @@ def test_a_mark_is_of_the_option_with_its_side_strike_and_expiration(
     listed: dict[str, Any], held: bool
 ) -> None:
     said = marks(option())
-    found = look.marks(risk.book([option(**listed)]), said)
+    found = look.marks(columns.book([option(**listed)]), said)
     assert (found.marks[0] is not None) is held
 
 
