@@ -368,7 +368,8 @@ class Bus:
         self._link = link
         self.connections += 1
         for ear in tuple(self._ears):
-            await ear.listen(link)
+            if ear in self._ears:  # still: the one before took its time
+                await ear.listen(link)
         self._tell("connected")
         self._up.set()
         await link.last()

@@ -49,8 +49,8 @@ class SubjectEar:
     async def listen(self, link: Link) -> None:
         with border():
             subscription = await link.client.subscribe(self._subject, cb=self._heard)
+            self._stop = subscription.unsubscribe
             await link.heard()
-        self._stop = subscription.unsubscribe
 
     async def deaf(self) -> None:
         if self._stop is not None:
@@ -80,8 +80,8 @@ class AnsweringEar:
     async def listen(self, link: Link) -> None:
         with border():
             subscription = await link.client.subscribe(self._subject, cb=self._asked)
+            self._stop = subscription.unsubscribe
             await link.heard()
-        self._stop = subscription.unsubscribe
 
     async def deaf(self) -> None:
         if self._stop is not None:

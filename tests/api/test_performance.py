@@ -214,12 +214,13 @@ def test_everything_is_the_sum_of_its_portfolios_and_of_its_symbols(desk: Desk, 
 
 
 def test_the_best_come_first_and_the_worst_too(desk: Desk, g1: str) -> None:
-    loser = desk.sell(desk.wheel("LOSS"), fees=0)
-    desk.act(loser, "close", price_per_share=90, fees=0, effective_at="2026-01-09")
+    other = Desk(desk.client)
+    loser = other.sell(other.wheel("LOSS"), fees=0)
+    other.act(loser, "close", price_per_share=90, fees=0, effective_at="2026-01-09")
     told = desk.client.get("/performance/aggregate", top=1).data
     assert [each["symbol"] for each in told["worst_symbols"]] == ["LOSS"]
-    assert told["worst_portfolios"][0]["portfolio_id"] == desk.portfolio
-    assert told["best_portfolios"][0]["portfolio_id"] != desk.portfolio
+    assert told["worst_portfolios"][0]["portfolio_id"] == other.portfolio
+    assert told["best_portfolios"][0]["portfolio_id"] != other.portfolio
 
 
 def test_portfolios_compare_by_any_figure(desk: Desk, g1: str) -> None:
