@@ -372,7 +372,7 @@ class Bus:
                 await ear.listen(link)
         self._tell("connected")
         self._up.set()
-        await link.last()
+        await link.lost.wait()
         if not self._closing:
             self._tell("connection lost, trying on")
 

@@ -69,11 +69,24 @@ class _Ack(msgspec.Struct, frozen=True):
 _acks = msgspec.json.Decoder(_Ack)
 
 
+class _Client(Client):
+    """nats-py's own, with nothing left to write once the connection has failed.
+
+    It tries to write the rest while it closes. With the server dead, that error ends the closing
+    before the callback, and nobody learns that the connection is no more.
+    """
+
+    async def _process_op_err(self, e: Exception) -> None:
+        self._pending = []
+        self._pending_data_size = 0
+        await super()._process_op_err(e)
+
+
 class Link:
     """A connection, and the acknowledgements that it is owed."""
 
     def __init__(self) -> None:
-        self.client = Client()
+        self.client = _Client()
         self.lost = asyncio.Event()
         self._owed: dict[str, asyncio.Future[int]] = {}
         self._tokens = itertools.count()
@@ -102,18 +115,6 @@ class Link:
     @property
     def streams(self) -> JetStreamContext:
         return self.client.jetstream(timeout=ANSWER_WITHIN)
-
-    async def last(self) -> None:
-        """Wait until the connection is lost, whether or not nats-py says so.
-
-        It does not when its server dies with more waiting to be written: the error of that
-        last write ends its closing before the callback.
-        """
-        while not self.lost.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.lost.wait(), SILENCE)
-            if self.client.is_closed:
-                await self.lose()
 
     async def lose(self) -> None:
         """The connection is of no use any more: nobody shall wait for it."""
