@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from adapters import counter
 from domain import facts, refusals
 from tests.conftest import soon
 from tests.domain.desk import PORTFOLIO
@@ -20,8 +21,12 @@ TUESDAY = datetime(2026, 1, 6, 21, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-async def held(yard: Yard) -> Yard:
-    """Two wheels with an option open, priced at the close; it is half past four."""
+async def held(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Yard:
+    """Two wheels with an option open, priced at the close; it is half past four.
+
+    Nobody waits for a market that nobody asks.
+    """
+    monkeypatch.setattr(counter, "BREATH", 0)
     for symbol in ("ABC", "XYZ"):
         yard.desk(symbol).put("100", "1.50")
         await yard.quoted(symbol, "101.5", CLOSE)
