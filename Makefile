@@ -92,7 +92,7 @@ $(INSTALLED): requirements.lock
 	@echo "Installing into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--requirement .venv/uv.lock
-	@$(BIN)/python -m uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock || { \
+	@$(BIN)/python -m uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock || { \
 		echo "uv cannot reach the packages; trying pip, which knows its own settings ..."; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 			--require-hashes --requirement requirements.lock; }

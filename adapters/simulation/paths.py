@@ -21,13 +21,14 @@ PULL = 0.35
 NIGHT = 0.3
 
 
-class _MarketYear(NamedTuple):
-    """Each session's market: annual volatility, diffusion and jump, in log returns."""
+class _Tape(NamedTuple):
+    """The market of sessions in a row: annual volatility, diffusion and jump, in log returns."""
 
     volatility: Floats
     diffusion: Floats
     jump: Floats
     last: float
+    """The log volatility's distance from its level, after the last of them."""
 
 
 class _Path(NamedTuple):
@@ -36,7 +37,6 @@ class _Path(NamedTuple):
     opens: Floats
     closes: Floats
     deviation: Floats
-    volatility: Floats
     volume: Integers
 
 
@@ -45,7 +45,7 @@ def _recursion(shocks: Floats, keep: float, start: float) -> Floats:
     return np.array(list(accumulate(shocks.tolist(), lambda x, e: keep * x + e, initial=start)))
 
 
-def _market_year(seed: int, year: int, start: float) -> _MarketYear:
+def _market_year(seed: int, year: int, start: float) -> _Tape:
     """The market's year; `start` is the log volatility's distance from its level."""
     draws = chance.draws(seed, "market", year)
     mine, other, size, luck = draws.standard_normal((4, len(sessions.of_year(year))))
@@ -58,34 +58,43 @@ def _market_year(seed: int, year: int, start: float) -> _MarketYear:
     jumps = ndtr(luck) < JUMPS_PER_YEAR * step
     jump = np.where(jumps, JUMP_MEAN + JUMP_SPREAD * size, 0.0) - JUMPS_PER_YEAR * JUMP_MEAN * step
     last = float(log_volatility[-1])
-    return _MarketYear(volatility, volatility * math.sqrt(step) * mine, jump, last)
+    return _Tape(volatility, volatility * math.sqrt(step) * mine, jump, last)
 
 
-def _symbol_year(seed: int, symbol: str, year: int, tape: _MarketYear, start: float) -> _Path:
-    """The symbol's year on the market's tape; `start` is its log distance at the last close."""
-    about, days = profile(symbol), sessions.of_year(year)
-    draws = chance.draws(seed, "symbol", symbol, year)
-    mine, night, report, crowd = draws.standard_normal((4, len(days)))
+def _symbol_year(seed: int, symbol: str, year: int, tape: _Tape) -> _Path:
+    """The symbol's year, the last one on the market's tape, which begins with the first session.
+
+    Of the years before only the shocks are made: what is left of them is where the year begins.
+    """
+    about, through = profile(symbol), len(tape.diffusion)
+    draws = chance.draws(seed, "symbol", symbol)
+    mine, night, report, crowd = draws.standard_normal((through, 4)).T
     step = 1 / sessions.PER_YEAR
-    number = sessions.number(days[0]) + np.arange(len(days))
-    reports = about.reports & (number % sessions.QUARTER == about.report_phase)
-    ex_days = number % sessions.QUARTER == about.dividend_phase
+    place = np.arange(through) % sessions.QUARTER
+    reports = about.reports & (place == about.report_phase)
     diffusion = about.beta * tape.diffusion + about.own * math.sqrt(step) * mine
     jump = about.beta * tape.jump + np.where(reports, REPORT_SPREAD * report, 0.0)
-    jump -= np.where(ex_days, about.dividend_yield * sessions.QUARTER * step, 0.0)
+    jump[place == about.dividend_phase] -= about.dividend_yield * sessions.QUARTER * step
     keep = math.exp(-PULL * step)
+    year_alone = slice(through - len(sessions.of_year(year)), None)
+    start = _left(diffusion[: year_alone.start] + jump[: year_alone.start], keep)
+    diffusion, jump = diffusion[year_alone], jump[year_alone]
     level = _recursion(diffusion + jump, keep, start)
-    volatility = np.hypot(about.beta * tape.volatility, about.own)
+    volatility = np.hypot(about.beta * tape.volatility[year_alone], about.own)
     deviation = volatility * math.sqrt(step)
-    gap = NIGHT * diffusion + math.sqrt(NIGHT * (1 - NIGHT)) * deviation * night
-    volume = np.exp(0.3 * crowd) * about.crowd * 500
+    gap = NIGHT * diffusion + math.sqrt(NIGHT * (1 - NIGHT)) * deviation * night[year_alone]
+    volume = np.exp(0.3 * crowd[year_alone]) * about.crowd * 500
     return _Path(
         opens=keep * level[:-1] + jump + gap,
         closes=level[1:],
         deviation=deviation,
-        volatility=tape.volatility,
         volume=volume.astype(np.int64),
     )
+
+
+def _left(shocks: Floats, keep: float) -> float:
+    """What the recursion comes to behind these shocks from 0, in one sum."""
+    return float(np.sum(shocks * keep ** np.arange(len(shocks) - 1, -1, -1)))
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +112,8 @@ class Paths:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._market: dict[int, _MarketYear] = {}
+        self._market: dict[int, _Tape] = {}
+        self._tapes: dict[int, _Tape] = {}
         self._symbols: dict[tuple[str, int], _Path] = {}
 
     def price(self, symbol: str, instant: datetime) -> tuple[float, datetime]:
@@ -151,22 +161,28 @@ class Paths:
     def _at(self, symbol: str, day: date) -> tuple[_Path, int]:
         return self._path(symbol, day.year), sessions.places(day.year)[day]
 
-    def _tape(self, year: int) -> _MarketYear:
+    def _tape(self, year: int) -> _Tape:
         for each in range(sessions.EPOCH.year, year + 1):
             if each not in self._market:
                 start = self._market[each - 1].last if each > sessions.EPOCH.year else 0.0
                 self._market[each] = _market_year(self._seed, each, start)
         return self._market[year]
 
+    def _tape_through(self, year: int) -> _Tape:
+        """All sessions from the first one through the end of the year."""
+        if year not in self._tapes:
+            years = [self._tape(each) for each in range(sessions.EPOCH.year, year + 1)]
+            self._tapes[year] = _Tape(
+                np.concatenate([each.volatility for each in years]),
+                np.concatenate([each.diffusion for each in years]),
+                np.concatenate([each.jump for each in years]),
+                years[-1].last,
+            )
+        return self._tapes[year]
+
     def _path(self, symbol: str, year: int) -> _Path:
         found = self._symbols.get((symbol, year))
-        return found if found is not None else self._extended(symbol, year)
-
-    def _extended(self, symbol: str, year: int) -> _Path:
-        level = 0.0
-        for each in range(sessions.EPOCH.year, year + 1):
-            if (symbol, each) not in self._symbols:
-                made = _symbol_year(self._seed, symbol, each, self._tape(each), level)
-                self._symbols[symbol, each] = made
-            level = float(self._symbols[symbol, each].closes[-1])
-        return self._symbols[symbol, year]
+        if found is None:
+            found = _symbol_year(self._seed, symbol, year, self._tape_through(year))
+            self._symbols[symbol, year] = found
+        return found

@@ -30,7 +30,7 @@ def _market(at: datetime = NOON, *acts: script.Act, seed: int = 7) -> simulated.
 def test_a_seed_means_the_same_prices_in_every_process() -> None:
     fresh = _market()
     lasts = {symbol: str(fresh.quote_at(symbol, NOON).last) for symbol in SYMBOLS}
-    assert lasts == {"SPY": "487.95", "AAPL": "158.80", "BRK.B": "72.02", "ZZ1": "23.00"}
+    assert lasts == {"SPY": "490.17", "AAPL": "173.89", "BRK.B": "91.78", "ZZ1": "18.05"}
 
 
 def test_the_order_of_the_questions_changes_nothing() -> None:
