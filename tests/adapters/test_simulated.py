@@ -99,6 +99,17 @@ def test_a_price_stays_within_reach_of_its_reference(symbol: str) -> None:
     assert about.price / 20 < min(prices) <= max(prices) < about.price * 20
 
 
+@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("year", [2000, 2012, 2025])
+def test_a_year_begins_where_the_one_before_ended(symbol: str, year: int) -> None:
+    around = calendar.sessions(date(year, 12, 20), date(year + 1, 1, 10))
+    before = max(day for day in around if day.year == year)
+    after = min(day for day in around if day.year > year)
+    (_, _, _, closed), _ = Paths(7).bar(symbol, before)
+    (opened, _, _, _), _ = Paths(7).bar(symbol, after)
+    assert 0.93 < opened / closed < 1.07
+
+
 def test_the_market_is_about_as_volatile_as_it_is_said_to_be() -> None:
     paths = Paths(7)
     days = calendar.sessions(date(2000, 1, 3), date(2025, 12, 31))
