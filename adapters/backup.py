@@ -16,25 +16,25 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from adapters import chain, event_store, ledger_file, sqlite_recorder
+from adapters import alone, chain, event_store, ledger_file
 from adapters.settings import Settings
 from domain import refusals
 
 _NAME: Final = re.compile(r"ledger-\d{4}-\d\d-\d\d\.(db|jsonl)")
 
 
-def make(settings: Settings, day: date, *, anew: bool = False) -> tuple[Path, chain.Verdict]:
-    """Have a copy of that day, and what reading it through told.
+def make(settings: Settings, day: date) -> tuple[Path, chain.Verdict]:
+    """Have a copy of that day, in place of one that is there, and what reading it through told.
 
-    One that is there is kept, unless it is to be made `anew` or is no whole one. Raises
-    chain.Torn where the ledger is not whole, refusals.Unavailable where it cannot be copied.
+    One at a time. Raises chain.Torn where the ledger is not whole, refusals.Unavailable where it
+    cannot be copied: then what was there stays.
     """
     is_file = settings.event_store == "sqlite"
     path = settings.backups_dir / f"ledger-{day}.{'db' if is_file else 'jsonl'}"
-    if not anew and (kept := _whole(path)) is not None:
-        return path, kept
-    with _kept():
+    with _kept(), alone.alone(settings.data_dir / "backup.lock"):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob("ledger-*.draft*"):  # by one that was killed
+            left.unlink()
         found = copy(settings.event_store_path, path) if is_file else _export(settings, path)
     return path, found
 
@@ -67,10 +67,10 @@ def _rows(path: Path) -> chain.Verdict:
     return verdict
 
 
-def tidy(settings: Settings, keep: int) -> list[Path]:
-    """Remove all but the newest copies; what was removed."""
+def tidy(settings: Settings, keep: int, made: Path) -> list[Path]:
+    """Remove all but the newest copies, never the one that was just made; what was removed."""
     found = sorted(each for each in settings.backups_dir.glob("ledger-*") if _is_copy(each))
-    gone = found[:-keep]
+    gone = [each for each in found[:-keep] if each != made]
     for path in gone:
         path.unlink()
     return gone
@@ -78,15 +78,6 @@ def tidy(settings: Settings, keep: int) -> list[Path]:
 
 def _is_copy(path: Path) -> bool:
     return _NAME.fullmatch(path.name) is not None
-
-
-def _whole(path: Path) -> chain.Verdict | None:
-    if not path.is_file():
-        return None
-    try:
-        return read_through(path)
-    except (chain.Torn, ledger_file.Unfit, refusals.Unavailable):
-        return None
 
 
 def _export(settings: Settings, path: Path) -> chain.Verdict:
@@ -107,8 +98,6 @@ def _lines(path: Path) -> chain.Verdict:
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
     """What is written under another name until it is whole and on the disk."""
-    for left in sqlite_recorder.drafts(path):  # by one that was killed
-        left.unlink()
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
         yield draft

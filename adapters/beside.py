@@ -68,6 +68,9 @@ class Recorder(Protocol):
 
     def last_position(self) -> int: ...
 
+    def flaw(self) -> str | None:
+        """What is wrong with how the rows are kept, where the database can tell."""
+
     def last_link(self, until: int) -> tuple[int, bytes] | None: ...
 
     def iterate_rows(self, after: int, until: int) -> Generator[chain.Row]: ...

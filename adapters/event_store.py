@@ -106,9 +106,9 @@ class EventStore:
     ) -> Iterator[chain.Verdict]:
         """Recompute the hash chain, yielding as it goes; the last verdict is the whole's.
 
-        From the first fact, through all checkpoints, or else from the last checkpoint; through
-        `passing` too, hashes by position. What cannot be read at all is broken behind the last
-        fact that could be.
+        From the first fact, through all checkpoints, and whether the database says that it is
+        sound; or else from the last checkpoint. Through `passing` too, hashes by position. What
+        cannot be read at all is broken behind the last fact that could be.
         """
         verdict = chain.Verdict(0, 0, chain.GENESIS.hex())
         try:
@@ -121,6 +121,7 @@ class EventStore:
                 with closing(self._walk(start.head, until)) as walk:
                     for verdict in chain.verify(chain.passing(walk, ahead), start):
                         yield verdict
+                flaw = self._recorder.flaw() if full and verdict.broken is None else None
         except refusals.Unavailable as error:
             why = f"cannot be read: {error.message}"
             yield msgspec.structs.replace(verdict, broken=chain.Broken(verdict.head + 1, why))
@@ -128,6 +129,9 @@ class EventStore:
         if verdict.broken is None and verdict.head < until:
             missing = chain.Broken(verdict.head + 1, "the log ended later than this")
             yield msgspec.structs.replace(verdict, broken=missing)
+        elif flaw is not None:
+            why = f"the facts before it are whole, the file that holds them is not: {flaw}"
+            yield msgspec.structs.replace(verdict, broken=chain.Broken(verdict.head + 1, why))
 
     def _resumed(self, genesis: chain.Verdict) -> chain.Verdict:
         """Where the last verification ended, if it ended with the link that is there now."""

@@ -178,6 +178,9 @@ class PostgresRecorder(postgres.PostgresApplicationRecorder):
     def select_part(self, part: beside.Part) -> list[persistence.Notification]:
         return list(self._rows(*beside.part_of(part, "%s", "notification_id", part.stream)))
 
+    def flaw(self) -> None:
+        """PostgreSQL looks after itself."""
+
     def last_position(self) -> int:
         """The last position of which a row or a link is left."""
         with self.datastore.get_connection() as connection, connection.cursor() as curs:

@@ -12,12 +12,23 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
 
 from adapters import backup, chain, ledger_file, settings
 from domain import refusals
+
+_REASONS: Final = (
+    chain.Torn,
+    ledger_file.Unfit,
+    refusals.Refusal,
+    OSError,
+    sqlite3.Error,
+    UnicodeDecodeError,
+)
+"""Why a backup cannot be restored; the last where a table's own description is damaged."""
 
 
 def restore(file: Path, chosen: settings.Settings) -> chain.Verdict:
@@ -50,7 +61,7 @@ def main(arguments: list[str]) -> int:
     except settings.Misconfigured as error:
         console.print(str(error), markup=False)
         return 2
-    except (chain.Torn, ledger_file.Unfit, refusals.Refusal, OSError, sqlite3.Error) as error:
+    except _REASONS as error:
         console.print(f"nothing was restored: {error}", markup=False)
         return 1
     Console(highlight=False, soft_wrap=True).print(

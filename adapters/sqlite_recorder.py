@@ -74,8 +74,8 @@ def fill(path: Path, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
 
 
 def drafts(path: Path) -> list[Path]:
-    """What is there of files that are being made, or never were finished."""
-    return list(path.parent.glob(f"{path.name}.*.draft"))
+    """What is there of files that are being made, or never were finished, and of their journals."""
+    return list(path.parent.glob(f"{path.name}.*.draft*"))
 
 
 def _fill(connection: sqlite3.Connection, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
@@ -183,6 +183,13 @@ class SQLiteRecorder(sqlite.SQLiteApplicationRecorder):
         with self.datastore.transaction(commit=False) as c:
             c.execute(*beside.part_of(part, "?", "rowid", stream))
             return [_notification(row) for row in c.fetchall()]
+
+    def flaw(self) -> str | None:
+        """An index that lacks a row makes its stream read short, and the chain reads no index."""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute("PRAGMA integrity_check(1)")
+            (found,) = c.fetchone()
+            return None if found == "ok" else str(found)
 
     def last_position(self) -> int:
         """The last position that was ever given out, or of which a row or a link is left."""

@@ -1,5 +1,6 @@
 """A copy of the ledger each night, whole, the newest kept; and what begins anew from it."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -88,25 +89,46 @@ async def test_a_damaged_backup_is_not_restored(
     assert not into.exists()
 
 
-async def test_a_second_run_of_the_same_night_keeps_the_copy_that_is_there(traded: Yard) -> None:
-    first = await back_up(traded)
+async def test_a_backup_whose_index_lacks_a_row_is_not_restored(
+    traded: Yard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await back_up(traded)
+    copy, into = traded.settings.backups_dir / "ledger-2026-01-06.db", tmp_path / "again"
+    misplace(copy)
+    assert restore.main([str(copy), str(into)]) == 1
+    assert "missing from index" in capsys.readouterr().err
+    assert not into.exists()
+    assert verify.main([str(copy)]) == 1
+
+
+async def test_a_ledger_whose_index_lacks_a_row_is_no_backup(traded: Yard) -> None:
+    traded.log.close()
+    with closing(sqlite3.connect(traded.settings.event_store_path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    misplace(traded.settings.event_store_path)
+    with pytest.raises(chain.Torn, match="missing from index"):
+        await back_up(traded)
+    assert kept(traded) == []
+
+
+async def test_a_second_copy_of_the_same_day_takes_the_place_of_the_first(traded: Yard) -> None:
+    await back_up(traded)
     traded.desk("ABC")
-    assert (await back_up(traded)).message == first.message
+    await back_up(traded)
+    assert kept(traded) == ["ledger-2026-01-06.db"]
+    assert head_of(traded.settings.backups_dir / "ledger-2026-01-06.db").head_hash == head(traded)
+
+
+async def test_several_at_once_wait_for_each_other(traded: Yard) -> None:
+    done = await asyncio.gather(*(back_up(traded) for _ in range(8)))
+    assert len({each.message for each in done}) == 1
     assert kept(traded) == ["ledger-2026-01-06.db"]
 
 
-async def test_a_copy_that_was_damaged_since_is_made_anew(traded: Yard) -> None:
-    await back_up(traded)
-    damage(traded.settings.backups_dir / "ledger-2026-01-06.db")
-    await back_up(traded)
-    assert head_of(traded.settings.backups_dir / "ledger-2026-01-06.db").broken is None
-
-
-async def test_a_person_who_asks_gets_the_ledger_of_now(traded: Yard) -> None:
-    await back_up(traded)
-    traded.desk("ABC")
-    await back_up(traded, trigger="manual")
-    assert head_of(traded.settings.backups_dir / "ledger-2026-01-06.db").head_hash == head(traded)
+async def test_the_one_just_made_is_kept_whatever_is_dated_later(traded: Yard) -> None:
+    await back_up(traded, at=TWO_AT_NIGHT + timedelta(days=30))
+    await back_up(traded, settings={"keep": 1})
+    assert kept(traded) == ["ledger-2026-01-06.db", "ledger-2026-02-05.db"]
 
 
 async def test_only_the_newest_are_kept_and_nothing_else_is_touched(traded: Yard) -> None:
@@ -133,7 +155,8 @@ async def test_what_cannot_be_written_is_said(traded: Yard) -> None:
 
 async def test_what_was_left_by_one_that_was_killed_is_removed(traded: Yard) -> None:
     traded.settings.backups_dir.mkdir(parents=True)
-    (traded.settings.backups_dir / "ledger-2026-01-06.db.77.draft").touch()
+    for left in ("06.db.77.draft", "06.db.77.draft-journal", "05.db.66.draft"):
+        (traded.settings.backups_dir / f"ledger-2026-01-{left}").touch()
     await back_up(traded)
     assert kept(traded) == ["ledger-2026-01-06.db"]
 
@@ -150,6 +173,22 @@ async def test_the_ledger_as_a_file_is_restored_too(traded: Yard, tmp_path: Path
 async def test_a_number_to_keep_that_makes_no_sense_is_refused(traded: Yard, keep: object) -> None:
     with pytest.raises(refusals.Invalid, match=r"settings\.keep cannot be meant"):
         await back_up(traded, settings={"keep": keep})
+
+
+def misplace(path: Path) -> None:
+    """Turn a bit of the index of streams: one reads short from then on."""
+    with closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name='sqlite_autoindex_stored_events_1'"
+        ).fetchone()
+        (stream,) = connection.execute(
+            "SELECT originator_id FROM stored_events ORDER BY rowid DESC LIMIT 1"
+        ).fetchone()
+    content = bytearray(path.read_bytes())
+    place = content.index(stream.encode(), (page - 1) * size, page * size)
+    content[place] ^= 1
+    path.write_bytes(content)
 
 
 def damage(path: Path) -> None:
