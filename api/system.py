@@ -204,7 +204,7 @@ def _scheduler(office: Office, head: int, troubles: Mapping[tuple[str, str], int
     for (_, outcome), count in troubles.items():
         counts[outcome] += count
     part = msgspec.structs.replace(part, troubles=dict(counts))
-    reason = part.reason or _late(office) or _words(troubles)
+    reason = part.reason or _late(office) or _ahead(office) or _words(troubles)
     if reason is None:
         return part
     return msgspec.structs.replace(part, status="degraded", reason=reason)
@@ -215,6 +215,14 @@ def _late(office: Office) -> str | None:
     if late <= max(LATE_AFTER, SILENT_AFTER * office.clock.speed):
         return None
     return f"a job has been due for {late}"
+
+
+def _ahead(office: Office) -> str | None:
+    beat = office.beats.get("scheduler")
+    ahead = timedelta(seconds=0 if beat is None else beat.counts.get("ahead", 0))
+    if not ahead:
+        return None
+    return f"runs are recorded that are due only in {ahead}: the clock was ahead, or is behind"
 
 
 def _words(troubles: Mapping[tuple[str, str], int]) -> str | None:

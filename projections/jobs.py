@@ -10,31 +10,44 @@ from uuid import UUID
 
 import msgspec
 
-from projections import tables
+from projections import rows, tables
 
 
 class Standing(msgspec.Struct, frozen=True):
     """The jobs that were set up, and the last due time of each that has its run recorded.
 
-    What the log has behind `position` is not known here.
+    `first` and `latest` are the earliest and the latest due time of all. What the log has behind
+    `position` is not known here.
     """
 
     position: int = 0
     jobs: Sequence[UUID] = ()
     last: Mapping[UUID, datetime] = MappingProxyType({})
+    first: datetime | None = None
+    latest: datetime | None = None
 
 
-def standing(link: Path) -> Standing:
-    """Where the jobs stand; nothing is known without views. Raises refusals.Unavailable."""
+def standing(link: Path, until: datetime) -> Standing:
+    """Where the jobs stand; `last` is none that is due later than an instant.
+
+    Nothing is known without views. Raises refusals.Unavailable.
+    """
     if not tables.fit(link):
         return Standing()
     with tables.reading(link) as connection:
         jobs = connection.execute("SELECT id FROM jobs").fetchall()
         last = connection.execute(
-            "SELECT entry, MAX(due_at) FROM job_runs WHERE trigger<>'manual' GROUP BY entry"
+            "SELECT entry, MAX(due_at) FROM job_runs WHERE trigger<>'manual' AND due_at<=?"
+            " GROUP BY entry",
+            (rows.text(until),),
         ).fetchall()
+        first, latest = connection.execute(
+            "SELECT MIN(due_at), MAX(due_at) FROM job_runs WHERE trigger<>'manual'"
+        ).fetchone()
         return Standing(
             tables.position(connection),
             [UUID(row[0]) for row in jobs],
             {UUID(entry): datetime.fromisoformat(at) for entry, at in last},
+            first and datetime.fromisoformat(first),
+            latest and datetime.fromisoformat(latest),
         )

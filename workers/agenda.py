@@ -154,6 +154,7 @@ class Agenda:
             "jobs": sum(line.job.setup.enabled for line in self.lines.values()),
             "running": len(self._running),
             "lag": max(0, *(int(each.total_seconds()) for each in waits), 0),
+            "ahead": int(self._book.ahead.total_seconds()),
             **self.counts,
         }
 

@@ -3,8 +3,10 @@
 The views tell where to begin; from there the log is followed, so that a change counts as soon as
 it is recorded, and nothing that another scheduler has recorded is overlooked.
 
-Of a job that was never set up nor run nobody knows since when it is missed: it is looked back for a
-day, but not further than the ledger goes.
+A job that was never set up nor run is missed since the first run of any; where there is none nobody
+knows since when, and it is looked back for a day, but not further than the ledger goes.
+
+What is recorded of a time that is yet to come, by a clock that was ahead, does not count before.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ from functools import partial
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from domain import facts, ports, refusals
 from domain import job as jobs
 from projections.jobs import Standing
 
 BATCH: Final = 2_000
 LOOK_BACK: Final = timedelta(days=1)
+AHEAD: Final = timedelta(minutes=5)
+"""What two clocks may differ by."""
 
 
 class Feed(Protocol):
@@ -50,6 +56,8 @@ class JobLog:
         self.jobs: dict[UUID, jobs.Job] = {job.id: job for job in map(jobs.Job, jobs.JOBS)}
         self.last: dict[UUID, datetime] = {}
         """The last due time of each job that has its run recorded."""
+        self.latest: datetime | None = None
+        """The latest due time that has its run recorded, of any job."""
         self.position = 0
         self._since = clock.now()
         self._log = log
@@ -66,6 +74,8 @@ class JobLog:
         self.position = standing.position
         for first in await self._aside(lambda: self._log.after(0, 1)):
             self._since = max(min(first.recorded_at, self._since), self._since - LOOK_BACK)
+        self._ran(standing.first)
+        self._ran(standing.latest)
 
     def dealt_with(self, job: jobs.Job) -> datetime:
         """Up to when nothing that was due needs to be dealt with."""
@@ -79,19 +89,35 @@ class JobLog:
                 self._take(recorded)
             self.position = batch[-1].position
 
+    @property
+    def ahead(self) -> timedelta:
+        """How far in the time to come runs are recorded already."""
+        now = self._clock.now()
+        return max((self.latest or now) - now - AHEAD, timedelta())
+
     def _take(self, recorded: facts.Recorded) -> None:
+        now = self._clock.now()
         match recorded.fact:
             case facts.JobConfigured(job=name, portfolio_id=portfolio_id):
                 job = self.jobs.get(recorded.stream_id) or jobs.Job(name, portfolio_id)
                 if recorded.version > job.version:
-                    self.jobs[job.id] = jobs.evolve(job, recorded)
+                    since = min(recorded.recorded_at, now)
+                    self.jobs[job.id] = jobs.evolve(job, replace(recorded, recorded_at=since))
             case facts.JobRan(trigger="manual"):
                 return
             case facts.JobRan() as ran:
-                id_ = facts.job_stream(ran.job, ran.portfolio_id)
-                self.last[id_] = max(self.last.get(id_, ran.due_at), ran.due_at)
+                self._ran(ran.due_at)
+                if ran.due_at <= now + AHEAD:
+                    id_ = facts.job_stream(ran.job, ran.portfolio_id)
+                    self.last[id_] = max(self.last.get(id_, ran.due_at), ran.due_at)
             case _:
                 return
+
+    def _ran(self, due_at: datetime | None) -> None:
+        """Something was due then, of some job."""
+        if due_at is not None:
+            self._since = min(self._since, due_at)
+            self.latest = max(self.latest or due_at, due_at)
 
     async def run(self, run_id: UUID) -> facts.JobRan | None:
         """What became of a run, if that is recorded. Raises refusals.Unavailable."""

@@ -25,7 +25,7 @@ from projections import jobs as views
 from workers import agenda, chore, chores, running
 from workers.agenda import Agenda
 from workers.errand import Work
-from workers.job_log import JobLog
+from workers.job_log import AHEAD, JobLog
 
 log = logging.getLogger(__name__)
 
@@ -41,31 +41,39 @@ Pause = Callable[[float], Awaitable[None]]
 async def run(context: running.Context, load: chores.Load = chores.load) -> None:
     """Run what is due until stopped."""
     woken = await running.wake_on(context.bus, subjects.LEDGER_APPENDED)
-    nudge = partial(context.bus.nudge, subjects.LEDGER_APPENDED)
     with (
         closing(event_store.open_store(context.settings)) as ledger,
         ThreadPoolExecutor(1, thread_name_prefix="jobs") as thread,
     ):
-        book = JobLog(ledger, nudge, context.clock, thread)
-        plan = Agenda(
-            book,
-            working(context, load),
-            partial(tell, context.bus),
-            context.clock,
-            context.clock.sleep,
-            grace(context.clock),
-        )
-        watch = Watch(plan, Lease(context.bus, context.name), partial(answering, context.bus, plan))
+        nudge = partial(context.bus.nudge, subjects.LEDGER_APPENDED)
+        while not context.stop.is_set():
+            book = JobLog(ledger, nudge, context.clock, thread)
+            await _followed(context, working(context, load), book, woken)
 
-        async def pause(seconds: float) -> None:
-            await running.nap(seconds, woken, plan.freed, context.stop)
-            woken.clear()
 
-        try:
-            await begun(book, context)
-            await watched(watch, context.clock, pause, context.stop, context.beat)
-        finally:
-            await watch.end()
+async def _followed(
+    context: running.Context, work: Work, book: JobLog, woken: asyncio.Event
+) -> None:
+    """Run what is due until stopped, or until the clock was turned back: then all begins anew."""
+    plan = Agenda(
+        book,
+        work,
+        partial(tell, context.bus),
+        context.clock,
+        context.clock.sleep,
+        grace(context.clock),
+    )
+    watch = Watch(plan, Lease(context.bus, context.name), partial(answering, context.bus, plan))
+
+    async def pause(seconds: float) -> None:
+        await running.nap(seconds, woken, plan.freed, context.stop)
+        woken.clear()
+
+    try:
+        await begun(book, context)
+        await watched(watch, context.clock, pause, context.stop, context.beat)
+    finally:
+        await watch.end()
 
 
 def working(context: running.Context, load: chores.Load) -> Work:
@@ -87,7 +95,8 @@ async def begun(book: JobLog, context: running.Context) -> None:
     """Know where the jobs stand; the views, if there are any, spare reading the whole log."""
     standing = views.Standing()
     try:
-        standing = await asyncio.to_thread(views.standing, context.settings.views_path)
+        until = context.clock.now() + AHEAD
+        standing = await asyncio.to_thread(views.standing, context.settings.views_path, until)
     except refusals.Unavailable as reason:
         log.info("the log is read from its beginning: %s", reason)
     while not context.stop.is_set():
@@ -143,8 +152,16 @@ async def watched(
     stop: asyncio.Event,
     beat: dict[str, Any],
 ) -> None:
-    """Turn after turn, each when something is due, or was said, or a second later."""
+    """Turn after turn, each when something is due, or was said, or a second later.
+
+    Ends early when the clock was turned back: what is known of due times is not true any more.
+    """
+    latest = time.now()
     while not stop.is_set():
+        if (now := time.now()) < latest - AHEAD:
+            log.warning("the clock was turned back from %s to %s", latest, now)
+            return
+        latest = max(latest, now)
         watch.agenda.freed.clear()
         try:
             await watch.turn()

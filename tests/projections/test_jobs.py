@@ -47,10 +47,14 @@ async def test_where_the_jobs_stand_is_their_last_due_time_whoever_asked_for_mor
     log: Memory, tmp_path: Path
 ) -> None:
     link = tmp_path / "views.db"
-    assert jobs.standing(link) == jobs.Standing()
+    assert jobs.standing(link, MONDAY + 9 * HOUR) == jobs.Standing()
     with closing(tables.create(tables.current(link))) as connection:
         rebuild.project(log, connection, log.head())
-    assert jobs.standing(link) == jobs.Standing(5, [ENTRY], {ENTRY: MONDAY + 3 * HOUR})
+    first, latest = MONDAY + HOUR, MONDAY + 3 * HOUR
+    told = jobs.standing(link, MONDAY + 9 * HOUR)
+    assert told == jobs.Standing(5, [ENTRY], {ENTRY: latest}, first, latest)
+    told = jobs.standing(link, MONDAY + 2 * HOUR)
+    assert told == jobs.Standing(5, [ENTRY], {ENTRY: MONDAY + 2 * HOUR}, first, latest)
 
 
 async def test_the_last_run_is_the_last_that_was_made(log: Memory) -> None:

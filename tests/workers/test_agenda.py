@@ -21,7 +21,7 @@ from domain import calendar, facts, ports, refusals, subjects
 from domain import job as jobs
 from tests.conftest import soon
 from tests.workers.year import END, NEW_YEAR, Memory, Office, planned, times, twice
-from workers import agenda, chore
+from workers import agenda, chore, scheduler
 from workers.job_log import JobLog
 
 MONDAY = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
@@ -86,8 +86,6 @@ async def test_in_a_year_every_job_runs_at_exactly_its_due_times() -> None:
 @pytest.mark.timeout(300)
 async def test_in_a_year_with_gaps_nothing_is_twice_and_nothing_missed_that_is_caught_up() -> None:
     office, chance = Office(Memory()), random.Random(2026)
-    for name in jobs.JOBS:
-        set_up(office, name)
     await office.begin()
     while office.clock.at < END:
         alive = min(END, office.clock.at + timedelta(minutes=chance.expovariate(1 / 10_000)))
@@ -122,7 +120,8 @@ async def interrupted(minutes: list[int]) -> None:
 def assert_whole(office: Office, until: datetime, *names: str) -> None:
     """Nothing is twice, nothing is unaccounted for, and what is to be caught up was."""
     runs = office.runs
-    since = next(each.recorded_at for each in office.log.after(0, 1))
+    begun = next(each.recorded_at for each in office.log.after(0, 1))
+    since = min(begun, min(each.due_at for each in runs) - timedelta(microseconds=1))
     assert twice(runs) == []
     for name in names or jobs.JOBS:
         expected = planned(name, since, until)
@@ -207,6 +206,60 @@ async def test_of_what_never_ran_the_last_day_is_made_up_for(office: Office) -> 
         "ledger_checkpoint": 1,
         "backup": 1,
     }
+
+
+async def test_what_never_ran_is_made_up_for_since_the_first_run_of_any(office: Office) -> None:
+    await office.begin()
+    await office.live(MONDAY + timedelta(hours=1))
+    assert {each.job for each in office.runs} == {"performance_rollup"}
+    office.clock.at = MONDAY + 4 * DAY
+    await office.begin()
+    assert len(times(office.runs, "daily_snapshot", "succeeded")) == 4
+
+
+# --- the clock --------------------------------------------------------------------------------
+
+
+async def test_what_a_clock_that_was_ahead_recorded_keeps_no_job_from_running(
+    office: Office,
+) -> None:
+    await office.begin()
+    await office.live(MONDAY + timedelta(hours=1))
+    office.clock.at = MONDAY + 30 * DAY
+    await office.begin()
+    office.clock.at = MONDAY + timedelta(hours=1, minutes=10)
+    await office.begin()
+    assert office.agenda.report["ahead"] > 28 * DAY.total_seconds()
+    office.asked.clear()
+    await office.live(MONDAY + DAY)
+    assert {each.job for each in office.asked} == set(jobs.JOBS) - {"performance_rollup"}
+    assert twice(office.runs) == []
+
+
+async def test_a_change_made_while_the_clock_was_ahead_counts_no_later_than_the_next(
+    office: Office,
+) -> None:
+    office.clock.at = MONDAY + 30 * DAY
+    set_up(office, "backup", retries=1)
+    office.clock.at = MONDAY
+    set_up(office, "backup", enabled=False)
+    await office.begin()
+    await office.live(MONDAY + 2 * DAY)
+    assert times(office.runs, "backup") == []
+
+
+async def test_who_sees_the_clock_turned_back_begins_anew(office: Office) -> None:
+    class Still:
+        agenda = office.agenda
+
+        async def turn(self) -> None: ...
+
+    async def pause(_: float) -> None:
+        office.clock.at -= timedelta(hours=1)
+
+    await office.begin()
+    watched = scheduler.watched(Still(), office.clock, pause, asyncio.Event(), {})  # type: ignore[arg-type]
+    await soon(watched)
 
 
 # --- how jobs are set up ----------------------------------------------------------------------
