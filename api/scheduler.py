@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
-from cron_descriptor import Options, get_description
+from cron_descriptor import FormatError, Options, get_description
 from litestar import Controller, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
@@ -62,6 +62,8 @@ class SchedulerController(Controller):
         last: To = None,
     ) -> Reply[Page[subjects.JobRun]]:
         """List the runs of jobs, and those that were missed, the newest first."""
+        if job is not None:
+            jobs.known(job)
         wanted = questions.RunFilter(job, outcome, trigger, portfolio_id, first, last)
         async with office.views(clocks) as views:
             found = await questions.all_runs(views, wanted, part)
@@ -91,7 +93,7 @@ class SchedulerController(Controller):
         data: JSONBody[jobs.Configure],
     ) -> Reply[Answer[Job]]:
         """Set a job up otherwise, for all portfolios or for one; what is left out stays."""
-        jobs.known(job)
+        jobs.check_whose(job, data.portfolio_id)
         await _check_portfolio(office, data.portfolio_id)
         at_first = (await _state(office, job, None)).setup
         return await office.desk.carry_out(_task(job, data, at_first, await _lately(office)), asked)
@@ -121,7 +123,7 @@ class SchedulerController(Controller):
 
         Under the same idempotency key it is the same run.
         """
-        jobs.known(job)
+        jobs.check_whose(job, data.portfolio_id)
         key = dependencies.checked(idempotency_key)
         await _check_portfolio(office, data.portfolio_id)
         entry = facts.job_stream(job, data.portfolio_id)
@@ -279,10 +281,17 @@ def in_words(said: facts.Schedule, rule: facts.MarketHours) -> str:
         return f"{said.after_close_minutes} minutes after the close of every session"
     if said.interval_seconds is not None:
         return f"Every {_long(said.interval_seconds)}{Rule[rule]}"
+    return f"{_times(said.cron or '')}{Rule[rule]}, {said.timezone} time"
+
+
+def _times(cron: str) -> str:
     options = Options()
     options.use_24hour_time_format = True
-    times = get_description(said.cron or "", options)
-    return f"{times}{Rule[rule]}, {said.timezone} time"
+    spelled = schedule.spelled(cron)
+    try:
+        return str(get_description(spelled, options))
+    except FormatError:  # what it has no words for is still a crontab
+        return f"At {spelled}"
 
 
 def _long(seconds: int) -> str:

@@ -36,6 +36,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 2
     backoff_seconds: int = 30
     settings: Mapping[str, facts.Scalar] = MappingProxyType({})
+    divisible: bool = True
+    """Whether it can be done for one portfolio alone."""
 
 
 _MINUTES: Final = 60
@@ -68,6 +70,7 @@ JOBS: Final[Mapping[str, Kind]] = {
         schedule=facts.Schedule(cron="45 9 * * *"),
         market_hours="sessions",
         timeout_seconds=3600,
+        divisible=False,
     ),
     "expiration_review": Kind(
         means="Go through the options that expired today, and how they seem to have ended.",
@@ -85,12 +88,14 @@ JOBS: Final[Mapping[str, Kind]] = {
         means="Verify the ledger, and note how far it is whole.",
         schedule=facts.Schedule(cron="30 1 * * *"),
         timeout_seconds=1800,
+        divisible=False,
     ),
     "backup": Kind(
         means="Copy the ledger to where backups are kept.",
         schedule=facts.Schedule(cron="0 2 * * *"),
         timeout_seconds=3600,
         settings={"keep": 14},
+        divisible=False,
     ),
 }
 """Every job, as it is set up at first."""
@@ -165,6 +170,14 @@ def known(job: str) -> Kind:
     if job not in JOBS:
         raise refusals.Unknown("job", job)
     return JOBS[job]
+
+
+def check_whose(job: str, portfolio_id: UUID | None) -> None:
+    """Raise refusals.Unknown for no job, refusals.Invalid for one that is not of a portfolio."""
+    if not known(job).divisible and portfolio_id is not None:
+        raise refusals.Invalid(
+            "portfolio_id", str(portfolio_id), f"must be left out: {job} is done for all at once"
+        )
 
 
 def standard(job: str) -> facts.JobConfigured:

@@ -53,7 +53,10 @@ class Expirations(JobSettings, frozen=True, kw_only=True):
 
 
 class Rollup(JobSettings, frozen=True, kw_only=True):
-    """How many `days` back a wheel must have changed to be reckoned anew."""
+    """How many `days` back a wheel that has changed is reckoned anew.
+
+    Further, where no run has succeeded since.
+    """
 
     days: Annotated[int, Meta(ge=1, le=36_500)] = 1
 

@@ -95,6 +95,10 @@ def check(schedule: facts.Schedule, rule: facts.MarketHours, now: datetime) -> N
     _in_bounds("after_close_minutes", schedule.after_close_minutes, 0, LATEST)
     if schedule.cron is not None:
         _check_cron(schedule.cron)
+    if schedule.after_close_minutes is not None and rule == "market_hours":
+        raise refusals.Invalid(
+            "market_hours", rule, "must be sessions or any: after the close the market is closed"
+        )
     if next_due(schedule, rule, now) is None:
         raise refusals.Invalid(
             "schedule", getattr(schedule, said[0]), f"must come at some time (rule: {rule})"
@@ -168,16 +172,21 @@ def _by_cron(schedule: facts.Schedule, first: datetime, last: datetime) -> Itera
     """Day by day as the zone's clocks show them: within a day an hour may come twice, or never."""
     zone, cron = ZoneInfo(schedule.timezone), schedule.cron or ""
     trigger = _trigger(cron, first.year - 1, last.year + 1)
-    every_hour = cron.split()[1].startswith("*")
+    every_hour = spelled(cron).split()[1].startswith("*")
     face = _midnight(first.astimezone(zone).date())
-    final = last.astimezone(zone).date()
+    if (face - _DAY).replace(tzinfo=zone).utcoffset() != face.replace(tzinfo=zone).utcoffset():
+        face -= _DAY  # what the clocks skipped before midnight is due behind it
+    final, found = last.astimezone(zone).date(), set[datetime]()
     while (shown := trigger.get_next_fire_time(None, face)) is not None and shown.date() <= final:
-        day, found = shown.date(), set[datetime]()
+        day = shown.date()
         while shown is not None and shown.date() == day:
             found.update(_instants(shown, zone, every_hour=every_hour))
             shown = trigger.get_next_fire_time(None, shown + _MINUTE)
-        yield from (at for at in sorted(found) if first <= at <= last)
+        ended = {at for at in found if at.astimezone(zone).date() <= day}
+        yield from (at for at in sorted(ended) if first <= at <= last)
+        found -= ended
         face = _midnight(day) + _DAY
+    yield from (at for at in sorted(found) if first <= at <= last)
 
 
 def _midnight(day: date) -> datetime:
@@ -210,6 +219,17 @@ def _trigger(cron: str, first_year: int, last_year: int) -> CronTrigger:
     )
 
 
+def spelled(cron: str) -> str:
+    """The same crontab as people read it: days of the week by name, and * where a list holds it."""
+    fields = ["*" if "*" in field.split(",") else field for field in cron.lower().split()]
+    days = _weekdays(fields[4])
+    if len(days) > 1 and days == list(range(days[0], days[-1] + 1)):
+        fields[4] = "*" if len(days) == len(DAYS) else f"{DAYS[days[0]]}-{DAYS[days[-1]]}"
+    else:
+        fields[4] = ",".join(DAYS[day] for day in days)
+    return " ".join(fields)
+
+
 def _check_cron(cron: str) -> None:
     fields = cron.lower().split()
     if len(cron) > MOST_TEXT or len(fields) != len(_FIELDS):
@@ -228,10 +248,11 @@ def _check_cron(cron: str) -> None:
 
 def _named(field: str) -> str:
     """Days of the week by their names: in a crontab 0 and 7 are Sunday, to APScheduler Monday."""
-    if field == "*":
-        return field
-    days = {day % 7 for part in field.split(",") for day in _days(part)}
-    return ",".join(DAYS[day] for day in sorted(days))
+    return ",".join(DAYS[day] for day in _weekdays(field))
+
+
+def _weekdays(field: str) -> list[int]:
+    return sorted({day % 7 for part in field.split(",") for day in _days(part)})
 
 
 def _days(part: str) -> range:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain import facts
 from projections import rows, tables
 
 
@@ -51,3 +52,14 @@ def standing(link: Path, until: datetime) -> Standing:
             first and datetime.fromisoformat(first),
             latest and datetime.fromisoformat(latest),
         )
+
+
+def last_success(link: Path, job: str, portfolio_id: UUID | None) -> datetime | None:
+    """When a run of a job began that succeeded, the last one; None where none did."""
+    entry = facts.job_stream(job, portfolio_id)
+    with tables.reading(link) as connection:
+        (at,) = connection.execute(
+            "SELECT MAX(started_at) FROM job_runs WHERE entry=? AND outcome='succeeded'",
+            (entry.hex,),
+        ).fetchone()
+    return at and datetime.fromisoformat(at)

@@ -149,9 +149,12 @@ class Agenda:
     def report(self) -> dict[str, int]:
         """What a heartbeat tells; `lag` are seconds of market time."""
         now = self._clock.now()
-        waits = [now - line.next_at for line in self.lines.values() if line.next_at is not None]
+        lines = self.lines.values()
+        waits = [now - each.next_at for each in lines if each.next_at and not each.is_busy]
         return {
-            "jobs": sum(line.job.setup.enabled for line in self.lines.values()),
+            "jobs": sum(
+                line.job.setup.enabled for id_, line in self.lines.items() if id_ in self._book.jobs
+            ),
             "running": len(self._running),
             "lag": max(0, *(int(each.total_seconds()) for each in waits), 0),
             "ahead": int(self._book.ahead.total_seconds()),
@@ -283,9 +286,13 @@ class Agenda:
         return subjects.JobReply((line.errand.run,))
 
     def _line(self, order: subjects.JobOrder) -> Line:
-        """The job's line; one that is set up for all portfolios can be run for one."""
+        """The job's line; for a portfolio with none of its own, as the job is set up for all."""
         id_ = facts.job_stream(order.job, order.portfolio_id)
-        return self.lines.setdefault(id_, Line(jobs.Job(order.job, order.portfolio_id)))
+        line = self.lines.setdefault(id_, Line(jobs.Job(order.job, order.portfolio_id)))
+        if order.portfolio_id is not None and not line.job.spans and not line.is_busy:
+            for_all = self._book.jobs[facts.job_stream(order.job, None)].setup
+            line.job = replace(line.job, at_first=for_all)
+        return line
 
 
 async def _whole(course: Coroutine[Any, Any, None]) -> None:

@@ -60,7 +60,7 @@ async def _followed(
         work,
         partial(tell, context.bus),
         context.clock,
-        context.clock.sleep,
+        context.clock.sleep if context.clock.speed else asyncio.sleep,
         grace(context.clock),
     )
     watch = Watch(plan, Lease(context.bus, context.name), partial(answering, context.bus, plan))

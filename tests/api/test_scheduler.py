@@ -84,6 +84,20 @@ def test_every_job_of_the_catalogue_is_shown(client: Client) -> None:
             "any",
             "At 09:00, Monday through Friday, UTC time",
         ),
+        ({"cron": "0 9 * * 07"}, "any", "At 09:00, only on Sunday, America/New_York time"),
+        ({"cron": "0 9 * * 0-7"}, "any", "At 09:00, America/New_York time"),
+        ({"cron": "0 9 * * *,6"}, "any", "At 09:00, America/New_York time"),
+        (
+            {"cron": "0 9 * * 1/2"},
+            "any",
+            "At 09:00, only on Monday, Wednesday, and Friday, America/New_York time",
+        ),
+        ({"cron": "3 1,*/9 * * *"}, "any", "At 3 1,*/9 * * *, America/New_York time"),
+        (
+            {"cron": "5,* 9 * * *"},
+            "any",
+            "Every minute, between 09:00 and 09:59, America/New_York time",
+        ),
     ],
 )
 def test_a_schedule_is_told_in_words(
@@ -188,8 +202,23 @@ def test_a_portfolio_has_an_entry_of_its_own_that_begins_as_that_for_all(
 
 def test_a_portfolio_that_is_not_there_has_no_jobs(client: Client) -> None:
     nobody = {"portfolio_id": str(uuid4())}
-    assert client.put("/scheduler/jobs/backup", nobody).code == "NOT_FOUND"
-    assert client.post("/scheduler/jobs/backup/trigger", nobody).code == "NOT_FOUND"
+    assert client.put("/scheduler/jobs/daily_snapshot", nobody).code == "NOT_FOUND"
+    assert client.post("/scheduler/jobs/daily_snapshot/trigger", nobody).code == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("job", ["backup", "ledger_checkpoint", "opportunity_scanning"])
+def test_what_is_done_for_all_at_once_is_no_job_of_a_portfolio(client: Client, job: str) -> None:
+    mine = {"portfolio_id": Desk(client).portfolio}
+    for refused in (
+        client.put(f"/scheduler/jobs/{job}", mine),
+        client.post(f"/scheduler/jobs/{job}/trigger", mine),
+    ):
+        assert refused.code == "VALIDATION_ERROR"
+        assert refused.body["error"]["details"]["field"] == "portfolio_id"
+
+
+def test_a_job_that_there_is_not_has_no_history(client: Client) -> None:
+    assert client.get("/scheduler/history", job="nope").code == "NOT_FOUND"
 
 
 def test_a_setup_meant_for_another_version_is_refused(client: Client) -> None:

@@ -122,6 +122,20 @@ def test_sunday_is_day_nought_of_a_crontab(cron: str, weekdays: set[int]) -> Non
     assert {calendar.trading_day(at).weekday() for at in times} == weekdays
 
 
+@pytest.mark.parametrize("zone", ["America/Nuuk", "America/Scoresbysund"])
+@pytest.mark.parametrize("cron", ["30 23 * * *", "30 0,23 * * *", "30 * * * *"])
+def test_where_clocks_skip_the_hour_before_midnight_nothing_is_twice_and_nothing_lost(
+    zone: str, cron: str
+) -> None:
+    table = Schedule(cron=cron, timezone=zone)
+    begin = datetime(2026, 3, 27, tzinfo=UTC)
+    whole = list(schedule.due(table, "any", begin, begin + timedelta(days=4)))
+    assert whole == sorted(set(whole))
+    hours = [begin + timedelta(hours=n) for n in range(4 * 24 + 1)]
+    parts = [list(schedule.due(table, "any", *each)) for each in pairwise(hours)]
+    assert [at for part in parts for at in part] == whole
+
+
 @pytest.mark.parametrize("days", [0, 1, 5, 40, 400, 4_000])
 @pytest.mark.parametrize(
     ("rule", "said"),
@@ -189,6 +203,11 @@ def test_what_cannot_be_meant_is_refused_by_its_field(said: dict[str, Any], fiel
     with pytest.raises(refusals.Invalid) as refused:
         schedule.check(Schedule(**said), "any", NOW)
     assert refused.value.details["field"] == field
+
+
+def test_after_the_close_is_not_in_market_hours() -> None:
+    with pytest.raises(refusals.Invalid, match="market_hours must be sessions or any"):
+        schedule.check(Schedule(after_close_minutes=30), "market_hours", NOW)
 
 
 def test_what_never_comes_in_market_hours_is_refused() -> None:

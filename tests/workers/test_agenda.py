@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
@@ -436,6 +436,21 @@ async def test_a_job_is_run_when_somebody_asks_whatever_the_hour(office: Office)
     assert len(office.runs) == 1
 
 
+async def test_a_run_for_a_portfolio_without_a_setup_of_its_own_is_set_up_as_for_all(
+    office: Office,
+) -> None:
+    set_up(office, "expiration_review", settings={"auto_expire": True})
+    await office.begin()
+    for keep in (True, False):
+        set_up(office, "expiration_review", settings={"auto_expire": keep})
+        await office.turn()
+        order = subjects.JobOrder(uuid4(), "expiration_review", UUID(int=7))
+        await office.agenda.reply(subjects.JobQuestion(order))
+        await office.agenda.settled()
+        assert office.asked[-1].settings == {"auto_expire": keep}
+    assert office.agenda.report["jobs"] == len(jobs.JOBS)
+
+
 async def test_a_job_that_runs_is_not_run_beside_itself(office: Office) -> None:
     await office.begin()
     slow = Slow()
@@ -492,14 +507,14 @@ async def test_a_try_has_its_time(office: Office) -> None:
     assert (ran.outcome, ran.attempts, ran.error) == ("timed_out", 1, "not done within 1 s")
 
 
-async def test_what_waits_is_told_as_lag(office: Office) -> None:
+async def test_what_waits_is_told_as_lag_and_what_runs_does_not_wait(office: Office) -> None:
     only(office, "backup")
     await office.begin()
     office.agenda._work = Slow().work
-    office.clock.at = MONDAY + timedelta(hours=2)
-    office.agenda.turn()
-    office.clock.turn(minutes=7)
+    office.clock.at = MONDAY + timedelta(hours=2, minutes=7)
     assert (office.agenda.report["lag"], office.agenda.report["jobs"]) == (420, 1)
+    office.agenda.turn()
+    assert (office.agenda.report["lag"], office.agenda.report["running"]) == (0, 0)
     await office.agenda.stop()
 
 

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from adapters import event_store
 from domain import job_settings, policies
-from projections import reckoning
+from projections import jobs, reckoning
 from workers import chore, pieces, running
+
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 async def run(context: running.Context, due: chore.Due) -> chore.Done:
     """Reckon anew. Raises refusals.Unavailable without views."""
     asked = job_settings.meant(due.settings, job_settings.Rollup)
     link = context.settings.views_path
-    since = due.at - timedelta(days=asked.days)
-    wheels = await pieces.tried(
-        partial(asyncio.to_thread, reckoning.changed, link, since, due.portfolio_id)
-    )
+    wheels = await pieces.tried(partial(asyncio.to_thread, _changed, link, due, asked.days))
     owners = sorted({each.portfolio_id for each in wheels})
     with closing(await asyncio.to_thread(event_store.open_store, context.settings)) as log:
 
@@ -44,6 +45,12 @@ async def run(context: running.Context, due: chore.Due) -> chore.Done:
         message=f"{len(wheels)} wheels and {len(owners)} portfolios reckoned anew "
         f"under {', '.join(policies.POLICIES)}",
     )
+
+
+def _changed(link: Path, due: chore.Due, days: int) -> list[reckoning.Changed]:
+    """What has changed in so many days, and since a run went well last, all where none did."""
+    last = jobs.last_success(link, due.job, due.portfolio_id) or _BEGINNING
+    return reckoning.changed(link, min(due.at - timedelta(days=days), last), due.portfolio_id)
 
 
 def _agreed(difference: str | None) -> bool:

@@ -1,14 +1,15 @@
 """The sums that performance is read from, held against the facts each night."""
 
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from domain import facts
 from projections import tables
-from tests.domain.desk import PORTFOLIO
+from tests.domain.desk import MONDAY, PORTFOLIO
 from tests.projections import ledger
 from tests.workers.chores.yard import HALF_PAST_FOUR, Yard, failed
 from workers import chore
@@ -70,6 +71,30 @@ async def test_sums_that_are_not_those_of_the_wheels_are_told(lively: Yard) -> N
     assert list(failed(done)) == [f"portfolio {PORTFOLIO}"]
 
 
-async def test_a_wheel_that_has_not_changed_is_left_alone(lively: Yard) -> None:
-    assert (await reckoned(lively, at=NIGHT, settings={})).done == 0
+async def test_a_wheel_that_has_not_changed_since_a_run_went_well_is_left_alone(
+    lively: Yard,
+) -> None:
+    assert (await reckoned(lively, at=NIGHT, settings={})).done == 3
+    went_well(lively, NIGHT)
+    assert (await reckoned(lively, at=NIGHT + timedelta(days=9), settings={})).done == 0
     assert (await reckoned(lively, portfolio_id=UUID(int=99))).done == 0
+
+
+async def test_what_changed_before_a_longer_pause_is_reckoned_too(lively: Yard) -> None:
+    went_well(lively, MONDAY - timedelta(days=1))
+    assert (await reckoned(lively, at=NIGHT, settings={})).done == 3
+
+
+def went_well(yard: Yard, at: datetime) -> None:
+    """Have a run on record that began then."""
+    ran = facts.JobRan(
+        job="performance_rollup",
+        run_id=uuid4(),
+        due_at=at,
+        trigger="schedule",
+        outcome="succeeded",
+        started_at=at,
+        finished_at=at,
+    )
+    yard.log.append([facts.Recorded(0, ran.run_id, 1, at, at, "scheduler", ran.run_id, None, ran)])
+    yard.project()
