@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from domain import facts, ports, refusals, subjects
 from domain import job as jobs
 from workers import chore
+from workers.asked import Asked, Order
 from workers.errand import Errand, Sleep, Work, not_made
 from workers.job_log import JobLog
 
@@ -90,6 +91,7 @@ class Agenda:
         tell: Tell,
         clock: ports.Clock,
         sleep: Sleep,
+        asked: Asked,
         grace: timedelta = GRACE,
     ) -> None:
         self.lines: dict[UUID, Line] = {}
@@ -102,6 +104,7 @@ class Agenda:
         self._tell_all = tell
         self._clock = clock
         self._sleep = sleep
+        self._asked = asked
         self._grace = grace
 
     # --- its course
@@ -115,6 +118,17 @@ class Agenda:
             if line.job is not job or line.after is None or until > line.after:
                 line.job = job
                 line.dealt_with(until)
+
+    async def inherit(self) -> None:
+        """Record of what was asked for, and died with who ran it. Raises refusals.Unavailable."""
+        for order in await self._asked.left():
+            errand = Errand(order.due, self._clock)
+            errand.started_at = order.due.at
+            ran = errand.ended("failed", error=INTERRUPTED)
+            for each in await self._book.record([ran], order.request_id):
+                _logger.warning("%s, which was asked for, was cut short", each.job)
+                await self._tell(subjects.job_run(each), "failed")
+        await self._asked.keep()
 
     def turn(self) -> None:
         """Take up what is due, and do not wait for it."""
@@ -233,7 +247,9 @@ class Agenda:
         for ran in await self._recorded(runs, request_id):
             self.counts[_OUTCOMES[ran.outcome]] += 1
             await self._tell(subjects.job_run(ran), _OUTCOMES[ran.outcome])
-        if runs[-1].trigger != "manual":
+        if runs[-1].trigger == "manual":
+            self._asked.over(runs[-1].run_id)
+        else:
             line.dealt_with(runs[-1].due_at)
 
     async def _recorded(
@@ -281,6 +297,11 @@ class Agenda:
             return _busy(line, order)
         due = _due(line.job, self._clock.now(), "manual")
         due = replace(due, run_id=order.id, portfolio_id=order.portfolio_id)
+        await self._asked.begins(Order(due, order.request_id))
+        line = self._line(order)
+        if line.is_busy:  # with something that came meanwhile
+            self._asked.over(order.id)
+            return _busy(line, order)
         line.errand = Errand(due, self._clock)
         self._begin(line, partial(self._made, line, due, order.request_id))
         return subjects.JobReply((line.errand.run,))

@@ -24,6 +24,7 @@ from domain import refusals, subjects
 from projections import jobs as views
 from workers import agenda, chore, chores, running
 from workers.agenda import Agenda
+from workers.asked import Asked
 from workers.errand import Work
 from workers.job_log import AHEAD, JobLog
 
@@ -61,6 +62,7 @@ async def _followed(
         partial(tell, context.bus),
         context.clock,
         context.clock.sleep if context.clock.speed else asyncio.sleep,
+        Asked(context.bus),
         grace(context.clock),
     )
     watch = Watch(plan, Lease(context.bus, context.name), partial(answering, context.bus, plan))
@@ -124,6 +126,8 @@ class Watch:
         may = await self.lease.renew()
         if not may:
             await self.rest()
+        elif not self.agenda.has_the_word:
+            await self.agenda.inherit()
         self.agenda.has_the_word = may
         await self.agenda.look()
         if may:

@@ -21,7 +21,7 @@ from domain import calendar, facts, ports, refusals, subjects
 from domain import job as jobs
 from tests.conftest import soon
 from tests.workers.year import END, NEW_YEAR, Memory, Office, planned, times, twice
-from workers import agenda, chore, scheduler
+from workers import agenda, asked, chore, scheduler
 from workers.job_log import JobLog
 
 MONDAY = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
@@ -467,6 +467,48 @@ async def test_a_job_that_runs_is_not_run_beside_itself(office: Office) -> None:
     assert len((await office.agenda.reply(subjects.JobQuestion())).runs) == 1
     slow.goes_on.set()
     await soon(office.agenda.settled())
+
+
+async def test_of_two_that_are_asked_for_at_once_one_is_run(office: Office) -> None:
+    await office.begin()
+    orders = [subjects.JobOrder(uuid4(), "backup") for _ in range(2)]
+    asking = [office.agenda.reply(subjects.JobQuestion(each)) for each in orders]
+    replies = await asyncio.gather(*asking)
+    assert sorted(each.conflict or "" for each in replies) == ["", agenda.RUNNING]
+    await soon(office.agenda.settled())
+    assert len(office.runs) == 1
+
+
+async def test_a_run_that_was_asked_for_and_died_with_its_scheduler_is_told_by_the_next(
+    office: Office,
+) -> None:
+    await office.begin()
+    slow = Slow()
+    office.agenda._work = slow.work
+    order = subjects.JobOrder(RUN, "backup", None, "who asked")
+    await office.agenda.reply(subjects.JobQuestion(order))
+    await soon(slow.begun.wait())
+    killed = office.agenda
+    office.clock.turn(minutes=5)
+    await office.begin()
+    [ran] = office.runs
+    assert (ran.run_id, ran.outcome, ran.error) == (RUN, "failed", agenda.INTERRUPTED)
+    assert (ran.started_at, ran.trigger) == (MONDAY, "manual")
+    assert office.log.stream(RUN)[0].request_id == "who asked"
+    await office.begin()
+    assert len(office.runs) == 1
+    await killed.stop()
+
+
+async def test_a_run_that_was_asked_for_and_is_over_leaves_nothing_to_the_next(
+    office: Office,
+) -> None:
+    await office.begin()
+    await office.agenda.reply(subjects.JobQuestion(subjects.JobOrder(RUN, "backup")))
+    await soon(office.agenda.settled())
+    await office.begin()
+    assert [each.outcome for each in office.runs] == ["succeeded"]
+    assert office.shelf.entries == {asked.KEY: b"[]"}
 
 
 async def test_a_run_that_was_asked_for_and_is_cut_short_is_told_as_failed(office: Office) -> None:

@@ -23,6 +23,7 @@ from tests.workers.exchange import Turned
 from tests.workers.year import planned, runs, times, twice
 from workers import chore, chores, running, scheduler
 from workers.agenda import Agenda
+from workers.asked import Asked
 from workers.job_log import JobLog
 
 MONDAY = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
@@ -59,7 +60,12 @@ class Scheduler:
         self._news = news
         self.woken = asyncio.Event()
         self.plan = Agenda(
-            JobLog(log, news.told, clock), self._work, self._tell, clock, clock.sleep
+            JobLog(log, news.told, clock),
+            self._work,
+            self._tell,
+            clock,
+            clock.sleep,
+            Asked(connected),
         )
         lease = Lease(connected, "scheduler", LASTS)
         listen = partial(scheduler.answering, connected, self.plan)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from projections.jobs import Standing
 from tests.workers.exchange import Turned
 from workers import chore
 from workers.agenda import Agenda
+from workers.asked import Asked
 from workers.job_log import Feed, JobLog
 
 NEW_YEAR = datetime(2026, 1, 1, 5, 0, tzinfo=UTC) - timedelta(microseconds=1)
@@ -53,6 +55,20 @@ class Memory:
         return [placed.position]
 
 
+class Shelf:
+    """A bucket without a bus."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, bytes] = {}
+
+    async def get(self, _: str, key: str) -> bytes | None:
+        return self.entries.get(key)
+
+    async def put_all(self, _: str, entries: Mapping[str, bytes]) -> None:
+        await asyncio.sleep(0)
+        self.entries.update(entries)
+
+
 class AtOnce(Executor):
     """Does what it is given where it is given: no thread is waited for."""
 
@@ -67,6 +83,7 @@ class Office:
 
     def __init__(self, log: Feed, at: datetime = NEW_YEAR) -> None:
         self.log = log
+        self.shelf = Shelf()
         self.clock = Turned(at)
         self.asked: list[chore.Due] = []
         self.told: list[subjects.JobNotice] = []
@@ -76,7 +93,8 @@ class Office:
 
     def _agenda(self) -> Agenda:
         self.book = JobLog(self.log, self._nudge, self.clock, AtOnce())
-        return Agenda(self.book, self._work, self._tell, self.clock, self._sleep)
+        asked = Asked(self.shelf)
+        return Agenda(self.book, self._work, self._tell, self.clock, self._sleep, asked)
 
     async def _nudge(self, _: int) -> None: ...
 
@@ -95,6 +113,7 @@ class Office:
         """A scheduler that knows nothing but the log, as after a crash."""
         self.agenda = self._agenda()
         await self.book.begin(Standing())
+        await self.agenda.inherit()
         self.agenda.has_the_word = True
         await self.turn()
 
