@@ -300,8 +300,10 @@ class Agenda:
         await self._asked.begins(Order(due, order.request_id))
         line = self._line(order)
         if line.is_busy:  # with something that came meanwhile
-            self._asked.over(order.id)
-            return _busy(line, order)
+            reply = _busy(line, order)
+            if reply.conflict is not None:
+                self._asked.over(order.id)
+            return reply
         line.errand = Errand(due, self._clock)
         self._begin(line, partial(self._made, line, due, order.request_id))
         return subjects.JobReply((line.errand.run,))
