@@ -28,7 +28,7 @@ run-all: install ## Start the whole instance; Ctrl-C stops it
 	@exec $(BIN)/python -m supervisor
 
 test: install ## Run the tests
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 fuzz: install ## Send the API thousands of requests that nobody would
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -75,7 +75,7 @@ async def test_a_child_ends_with_the_block(children: aside.Aside) -> None:
 
 async def test_a_child_ends_with_an_answer_that_nobody_takes(children: aside.Aside) -> None:
     answer = await soon(children.streamed(DOING, "waits"))
-    (child,) = psutil.Process().children()
+    (child,) = (each for each in psutil.Process().children() if DOING in each.cmdline())
     del answer
     await soon(gone(child.pid))
     await soon(places_are_free(children))
