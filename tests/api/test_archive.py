@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,7 +59,13 @@ def left(folder: Path, name: str = "*") -> list[str]:
 
 def builders() -> list[psutil.Process]:
     """Our children that make checkpoints."""
-    return [each for each in psutil.Process().children() if "projections" in each.cmdline()]
+    return [each for each in psutil.Process().children() if _builds(each)]
+
+
+def _builds(child: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "projections" in child.cmdline()
+    return False
 
 
 async def building() -> psutil.Process:
