@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid4
@@ -100,7 +101,10 @@ class NotificationController(Controller):
         if way is None:
             raise refusals.Unknown("channel", data.channel)
         delivery = uuid4()
-        await _bring(office, way.told, _test_message(way.told, delivery))
+        if office.tests.locked():
+            raise refusals.TooMany(math.ceil(courier.WITHIN))
+        async with office.tests:
+            await _bring(office, way.told, _test_message(way.told, delivery))
         tried = Tried(channel=data.channel, service=way.told.service, delivery_id=delivery)
         return Reply(Answer(tried, office.clock.now()))
 
@@ -130,7 +134,7 @@ def _setup(data: channels.Setup) -> channels.Setup:
 
 async def _address(office: Office, url: str, asked: desk.Asked) -> channels.Address:
     """Where a URL leads; it is kept, unless the order is only rehearsed."""
-    kind = await asyncio.to_thread(courier.service, channels.checked_url(url))
+    kind = await office.courier.service(channels.checked_url(url))
     keep = office.addresses.key if asked.dry_run else office.addresses.keep
     return channels.Address(await asyncio.to_thread(keep, url), kind)
 
@@ -173,7 +177,7 @@ async def _bring(office: Office, told: facts.ChannelConfigured, message: courier
         url = await asyncio.to_thread(office.addresses.read, told.address)
     except addresses.Lost as reason:
         raise refusals.OutOfTurn(f"{told.channel}: {reason}", expected="a channel's URL") from None
-    error = await asyncio.to_thread(office.courier.bring, url, message)
+    error = await office.courier.bring(url, message)
     if error is not None:
         raise refusals.Unanswered(f"{told.channel}: {error}", channel=told.channel, why=error)
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,8 +26,10 @@ from workers.book import Book
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER: Final = 1.0
-AT_ONCE: Final = 4
-"""How many messages a channel is given at a time."""
+AT_ONCE: Final = 2
+"""How many messages a channel is given at a time; of those that answer late one in all."""
+LAST_WORDS: Final = 0.5
+"""Seconds in which what is out may come back, when nothing more is to be sent."""
 Lane = tuple[str, UUID | None]
 """A channel, and a wheel, or an alert about none; None is the lane of the channel's digests."""
 
@@ -110,7 +111,6 @@ class Post:
         messenger: courier.Courier,
         clock: ports.Clock,
         links_url: str,
-        senders: Executor | None = None,
     ) -> None:
         self.delivered = self.refused = 0
         self._book = book
@@ -118,11 +118,12 @@ class Post:
         self._courier = messenger
         self._clock = clock
         self._links_url = links_url
-        self._senders = senders
         self._channels = channel.NONE
         self._queues: dict[Lane, Queue] = {}
         self._escalating: dict[UUID, facts.NotificationPlanned] = {}
         self._gates: dict[str, asyncio.Semaphore] = {}
+        self._late: set[str] = set()
+        self._gate_of_the_late = asyncio.Semaphore(1)
         self._out: set[asyncio.Task[None]] = set()
         self._resting = False
 
@@ -238,8 +239,12 @@ class Post:
         return min(hours, default=None)
 
     async def rest(self) -> None:
-        """Send nothing more, and wait until what is out has come back."""
+        """Send nothing more, and wait for what is out, but not for long: it is known as begun."""
         self._resting = True
+        if self._out:
+            await asyncio.wait(self._out, timeout=LAST_WORDS)
+        for task in self._out:
+            task.cancel()
         await self.idle()
 
     async def idle(self) -> None:
@@ -262,7 +267,7 @@ class Post:
     async def _carry(self, lane: Lane, group: list[Parcel]) -> None:
         queue = self._queues[lane]
         try:
-            async with self._gates.setdefault(lane[0], asyncio.Semaphore(AT_ONCE)):
+            async with self._turn_of(lane[0]):
                 await self._deliver_as_it_stands(group)
         except Exception:
             log.exception("sending to %s stumbled", lane[0])
@@ -271,6 +276,20 @@ class Post:
             queue.parcels = [each for each in queue.parcels if each.state.status == "waiting"]
             queue.busy = False
         self._pump(lane)
+
+    @asynccontextmanager
+    async def _turn_of(self, name: str) -> AsyncIterator[None]:
+        """A channel's turn: those that answer late wait for each other, and keep nobody else."""
+        while True:
+            async with (gate := self._gate(name)):
+                if gate is self._gate(name):
+                    yield
+                    return
+
+    def _gate(self, name: str) -> asyncio.Semaphore:
+        if name in self._late:
+            return self._gate_of_the_late
+        return self._gates.setdefault(name, asyncio.Semaphore(AT_ONCE))
 
     async def _deliver_as_it_stands(self, group: Sequence[Parcel]) -> None:
         """Deliver; where somebody else did something meanwhile, know it and leave it at that."""
@@ -323,8 +342,10 @@ class Post:
         except addresses.Lost as reason:
             return str(reason)
         message = self._digest_message(group) if group[0].plan.gathered else self._message(group[0])
-        bring = partial(self._courier.bring, url, message)
-        return await asyncio.get_running_loop().run_in_executor(self._senders, bring)
+        error = await self._courier.bring(url, message)
+        late = self._late.add if error == courier.LATE else self._late.discard
+        late(way.told.channel)
+        return error
 
     async def _reason_against(self, parcel: Parcel) -> str | None:
         """Why it is not to be sent any more, if it is not."""

@@ -1,7 +1,9 @@
 """Channels, what they were told, and the links in it, as they are asked for over HTTP."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +22,8 @@ from tests import receivers
 from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.waiting import until
-from workers import notifier, relay, running
+from workers import relay, running
+from workers.__main__ import WORKERS
 
 SECRET = "hunter2"
 _NUMBERS = count()
@@ -40,7 +43,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
         houses.opened(tmp_path_factory.mktemp("told"), patch, token="let-me-in") as opened,
     ):
         opened.hire("relay", _relay)
-        opened.hire("notifier", partial(notifier.run, messenger=courier.Apprise()))
+        opened.hire("notifier", WORKERS["notifier"])
         yield opened
 
 
@@ -215,6 +218,27 @@ def test_a_channel_that_nobody_knows_is_not_tested(client: Client) -> None:
     assert client.post("/notifications/test", {"channel": "nobody"}).status == 404
 
 
+def test_who_never_ends_its_answer_keeps_nobody_from_work(
+    client: Client, hook: receivers.Receiver, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "WITHIN", 2.0)
+    opened(client, f"{name}-slow", "json://127.0.0.1/x")
+    opened(client, name, hook.url)
+
+    def test_of(channel: str) -> Any:
+        return client.post("/notifications/test", {"channel": channel})
+
+    with receivers.oddity(receivers.dripping) as odd, ThreadPoolExecutor(9) as many:
+        client.put(f"/notifications/channels/{name}-slow", {"url": odd.url})
+        tries = [many.submit(test_of, f"{name}-slow") for _ in range(9)]
+        until(lambda: odd.attempts == courier.AT_ONCE - 1)
+        assert client.post("/portfolios", {"name": name}).status == 201
+        assert opened(client, f"{name}-other", hook.url).status == 201
+        answered = Counter(each.result().status for each in tries)
+    assert answered == {502: courier.AT_ONCE - 1, 429: 9 - (courier.AT_ONCE - 1)}
+    assert test_of(name).status == 200
+
+
 # --- deliveries ------------------------------------------------------------------------------
 
 
@@ -339,7 +363,7 @@ def test_a_link_is_followed_without_a_token_from_anywhere(
         houses.opened(tmp_path, patch, public_url="https://wheel.example") as house,
     ):
         house.hire("relay", _relay)
-        house.hire("notifier", partial(notifier.run, messenger=courier.Apprise()))
+        house.hire("notifier", WORKERS["notifier"])
         client = house.client()
         link = told(client, house, "c", hook)["clear_url"]
         client.close()

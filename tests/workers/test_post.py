@@ -1,6 +1,7 @@
 """The post office: who is told what, in which order, once."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from adapters import addresses, clock, courier, event_store
 from adapters.event_store import EventStore
 from domain import channel, facts, notification, subjects
+from tests.api.waiting import until
 from workers.book import Book
 from workers.post import Post
 
@@ -41,7 +43,7 @@ class Messenger:
         self.brought: list[courier.Message] = []
         self.refused: set[str] = set()
 
-    def bring(self, url: str, message: courier.Message) -> str | None:
+    async def bring(self, url: str, message: courier.Message) -> str | None:
         if any(word in message.body for word in self.refused):
             return "it was not reached"
         self.brought.append(message)
@@ -58,14 +60,14 @@ class Stage:
     def __init__(self, log: EventStore, folder: Path, thread: ThreadPoolExecutor) -> None:
         self.log = log
         self.watch = Watch()
-        self.messenger = Messenger()
+        self.messenger: Messenger = Messenger()
         self.addresses = addresses.Addresses(folder)
         self._thread = thread
         self.post = self.opened()
 
     def opened(self) -> Post:
         book = Book(self.log, _no_nudge, self.watch, self._thread)
-        return Post(book, self.addresses, self.messenger, self.watch, "http://x", self._thread)
+        return Post(book, self.addresses, self.messenger, self.watch, "http://x")
 
     def opens(self, name: str = "mail", **said: Any) -> None:
         address = channel.Address(self.addresses.keep(f"json://{name}"), "json")
@@ -113,6 +115,10 @@ class Stage:
     def delivery(self, notice: subjects.AlertNotice, name: str = "mail") -> Any:
         stream = facts.notification_stream(name, notice.position)
         return notification.fold(self.log.stream(stream))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    await asyncio.to_thread(until, condition)
 
 
 async def _no_nudge(_: int) -> None:
@@ -171,6 +177,60 @@ async def test_what_fails_on_one_channel_is_told_on_another(stage: Stage) -> Non
     await stage.hears(notice)
     assert stage.delivery(notice, "phone").status == "delivered"
     assert "its URL is not kept here" in stage.delivery(notice, "mail").error
+
+
+class Slow(Messenger):
+    """Answers late over some channels, and only when it is told to; all others at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: list[str] = []
+        self.late = asyncio.Event()
+
+    async def bring(self, url: str, message: courier.Message) -> str | None:
+        if "slow" not in url:
+            return await super().bring(url, message)
+        self.out.append(url)
+        await self.late.wait()
+        return courier.LATE
+
+
+async def test_channels_that_answer_late_wait_for_each_other_and_keep_nobody_else(
+    stage: Stage,
+) -> None:
+    stage.messenger = slow = Slow()
+    stage.post = stage.opened()
+    for name in ("slow1", "slow2", "mail"):
+        stage.opens(name)
+    slow.late.set()
+    await stage.hears(stage.raised(1))
+    slow.late.clear()
+    slow.out.clear()
+    await stage.post.hear([stage.raised(n, wheel=n) for n in range(2, 6)])
+    await stage.post.send()
+    await _until(lambda: len(slow.brought) == 5)
+    assert len(slow.out) == 1
+    slow.late.set()
+    await stage.post.idle()
+    assert len(slow.out) == 8
+
+
+async def test_who_rests_leaves_what_does_not_come_back_and_it_is_sent_again(
+    stage: Stage,
+) -> None:
+    stage.messenger = Slow()
+    stage.post = stage.opened()
+    stage.opens("slow")
+    notice = stage.raised(1)
+    await stage.post.hear([notice])
+    await stage.post.send()
+    await _until(lambda: stage.delivery(notice, "slow").begun)
+    await stage.post.rest()
+    stage.messenger = Messenger()
+    stage.post = stage.opened()
+    await stage.post.recall([facts.notification_stream("slow", notice.position)], [])
+    await stage.sends()
+    assert [each.fields["perhaps_repeated"] for each in stage.messenger.brought] == [True]
 
 
 async def test_a_failure_is_tried_again_at_its_time_and_not_before(stage: Stage) -> None:
