@@ -436,8 +436,8 @@ class Post:
         """What can be done about an alert that stands."""
         if plan.alert == "cleared":
             return {}
-        now = self._clock.now()
-        return permit.links(plan.alert_id, self._links_url, self._urls.secret, now)
+        raised, now = plan.alert_position, self._clock.now()
+        return permit.links(plan.alert_id, raised, self._links_url, self._urls.secret, now)
 
 
 def _digest(group: Sequence[Parcel]) -> facts.DigestSent:

@@ -77,10 +77,26 @@ def raised(house: houses.House, symbol: str = "XYZ") -> str:
         severity="HIGH",
         message="<b>look</b>",
     )
-    stream, now = facts.alert_stream(trade, "itm"), house.watch.now()
-    with closing(event_store.open_store(house.settings)) as log:
-        log.append([facts.Recorded(0, stream, 1, now, now, "risk", uuid4(), None, fact)])
+    stream = facts.alert_stream(trade, "itm")
+    recorded(house, stream, fact)
     return str(stream)
+
+
+def recorded(house: houses.House, stream: UUID, *told: facts.Fact) -> None:
+    """Record what happened to an alert."""
+    now = house.watch.now()
+    with closing(event_store.open_store(house.settings)) as log:
+        for version, fact in enumerate(told, len(log.stream(stream)) + 1):
+            log.append([facts.Recorded(0, stream, version, now, now, "risk", uuid4(), None, fact)])
+
+
+def raised_again(house: houses.House, stream: UUID) -> None:
+    """Let an alert be over, and begin anew."""
+    with closing(event_store.open_store(house.settings)) as log:
+        first = log.stream(stream)[0].fact
+    assert isinstance(first, facts.AlertRaised)
+    whose = {each: getattr(first, each) for each in facts.OfAlert.__struct_fields__}
+    recorded(house, stream, facts.AlertCleared(**whose, reason="OTM"), first)
 
 
 def told(client: Client, house: houses.House, name: str, hook: receivers.Receiver) -> Any:
@@ -334,6 +350,7 @@ def test_links_mute_and_clear(client: Client, house: houses.House, said: dict[st
     "changed",
     [
         {"what": "clear"},
+        {"raised": "1"},
         {"expires": "2036-01-01T00:00:00Z"},
         {"until": "2026-03-09T00:00:00Z"},
         {"signature": "0" * 64},
@@ -347,6 +364,31 @@ def test_a_link_that_was_changed_does_nothing(
         refused = follow(method, said["acknowledge_url"], **changed)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")
     assert standing(client, said)["status"] == "active"
+
+
+def test_a_link_does_nothing_to_an_alert_that_was_raised_again(
+    client: Client, house: houses.House, said: dict[str, Any]
+) -> None:
+    raised_again(house, UUID(said["alert_id"]))
+    for method in ("GET", "POST"):
+        for what in ("acknowledge", "mute", "clear"):
+            refused = follow(method, said[f"{what}_url"])
+            assert (refused.status_code, refused.json()["error"]["code"]) == (409, "INVALID_STATE")
+    until(lambda: standing(client, said)["version"] == 3)
+    now = standing(client, said)
+    assert (now["status"], now["acknowledged"], now["muted_until"]) == ("active", False, None)
+
+
+@pytest.mark.parametrize("name", ["expires", "until"])
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_an_instant_that_there_is_not_is_refused_by_its_name(
+    house: houses.House, name: str, instant: str
+) -> None:
+    query = {"what": "mute", "raised": "1", "expires": "2026-03-09T15:00:00Z", "signature": "x"}
+    link = f"{house.url}/api/v1/alerts/{UUID(int=5)}/act"
+    for method in ("GET", "POST"):
+        refused = httpx.request(method, link, params=query | {name: instant}, trust_env=False)
+        assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, name)
 
 
 def test_a_link_of_one_alert_is_none_of_another(said: dict[str, Any]) -> None:
