@@ -36,10 +36,11 @@ Lane = tuple[str, UUID | None]
 
 @dataclass
 class Parcel:
-    """A notification that is not finished."""
+    """A notification that is not finished; `held` by quiet hours until they end."""
 
     id: UUID
     state: notifications.Notification
+    held: datetime | None = None
 
     @property
     def plan(self) -> facts.NotificationPlanned:
@@ -53,9 +54,19 @@ class Parcel:
         plan = self.plan
         return plan.channel, None if plan.gathered else plan.wheel_id or plan.alert_id
 
+    @property
+    def hour(self) -> datetime | None:
+        """When it may go out."""
+        hours = [each for each in (self.state.due, self.held) if each is not None]
+        return max(hours, default=None)
+
     def ready(self, now: datetime) -> bool:
         """Whether its hour has come."""
-        return self.state.due is None or self.state.due <= now
+        return self.hour is None or self.hour <= now
+
+    def blocks(self, now: datetime) -> bool:
+        """Whether those behind it wait for it: it fails, and nothing else holds it back."""
+        return self.state.failing_since is not None and (self.held is None or self.held <= now)
 
 
 @dataclass
@@ -70,13 +81,13 @@ class Queue:
         self.parcels.append(parcel)
         self.parcels.sort(key=_turn)
 
-    def hour(self) -> datetime | None:
+    def hour(self, now: datetime) -> datetime | None:
         """When something of it will be due; what stands behind a failing one is not counted."""
         hours = []
         for parcel in () if self.busy else self.parcels:
-            if parcel.state.due is not None:
-                hours.append(parcel.state.due)
-            if parcel.state.failing_since is not None:
+            if parcel.hour is not None:
+                hours.append(parcel.hour)
+            if parcel.blocks(now):
                 break
         return min(hours, default=None)
 
@@ -91,7 +102,7 @@ class Queue:
                 return together if all(each.ready(now) for each in together) else []
             if parcel.ready(now):
                 return [parcel]
-            if parcel.state.failing_since is not None:
+            if parcel.blocks(now):
                 return []
         return []
 
@@ -201,19 +212,20 @@ class Post:
         self, plan: facts.NotificationPlanned, stream: Sequence[facts.Recorded]
     ) -> list[notifications.Notification]:
         """What the channel was told, or is to be told, of the raise that is over now."""
+        way = self._channels.find(plan.channel)
         raised = [
             each.position
             for each in stream
             if isinstance(each.fact, facts.AlertRaised) and each.position < plan.alert_position
         ]
-        if not raised:
+        if way is None or not raised:
             return []
         ids = [
             facts.notification_stream(plan.channel, raised[-1], escalated=escalated)
             for escalated in (False, True)
         ]
         found = [notifications.fold(await self._book.stream(each)) for each in ids]
-        return [each for each in found if each.plan is not None]
+        return [each for each in found if each.planned_at and each.planned_at >= way.since]
 
     async def _learn_channels(self) -> None:
         more = await self._book.stream(facts.CHANNELS_STREAM, self._channels.version)
@@ -233,7 +245,8 @@ class Post:
 
     def next_hour(self) -> datetime | None:
         """When something will be due, as far as that is known; None while nothing waits."""
-        queues = (queue.hour() for queue in self._queues.values())
+        now = self._clock.now()
+        queues = (queue.hour(now) for queue in self._queues.values())
         escalations = (each.escalate_at for each in self._escalating.values())
         hours = (each for each in (*queues, *escalations) if each is not None)
         return min(hours, default=None)
@@ -301,6 +314,8 @@ class Post:
                 parcel.state = notifications.fold(await self._book.stream(parcel.id))
 
     async def _deliver(self, group: Sequence[Parcel]) -> None:
+        if self._held(group):
+            return
         left = []
         for parcel in group:
             reason = await self._reason_against(parcel)
@@ -311,6 +326,17 @@ class Post:
         if left:
             await self._write_all([(each, notifications.begun(each.state)) for each in left])
             await self._settle(left, await self._bring(left))
+
+    def _held(self, group: Sequence[Parcel]) -> bool:
+        """Whether quiet hours hold it back, also when it is late; what comes together, waits so."""
+        way, now = self._channels.find(group[0].plan.channel), self._clock.now()
+        if way is None:
+            return False
+        ends = [notifications.held_until(way.told, each.plan, now) for each in group]
+        held = max((each for each in ends if each is not None), default=None)
+        for parcel in group:
+            parcel.held = held
+        return held is not None
 
     async def _settle(self, group: Sequence[Parcel], error: str | None) -> None:
         """Record what became of it."""
@@ -351,10 +377,8 @@ class Post:
         """Why it is not to be sent any more, if it is not."""
         plan = parcel.plan
         way = self._channels.find(plan.channel)
-        if way is None:
-            return "the channel was removed"
-        if not way.told.enabled:
-            return "the channel is switched off"
+        if reason := notifications.unwanted(way, parcel.state):
+            return reason
         stream = await self._book.stream(plan.alert_id)
         if plan.alert == "cleared":
             told = await self._told(plan, stream)

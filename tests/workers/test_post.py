@@ -21,6 +21,7 @@ from workers.post import Post
 NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 QUIET = facts.Quiet(start="22:00", end="07:00")
 NIGHT = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
+QUIET_BEGINS = datetime(2026, 3, 3, 3, 0, tzinfo=UTC)
 MORNING = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 RETRIED = timedelta(minutes=30)
 
@@ -73,13 +74,16 @@ class Stage:
         address = channel.Address(self.addresses.keep(f"json://{name}"), "json")
         self._decide(channel.Order(name, channel.Setup(**said), address, is_new=True))
 
+    def changes(self, name: str = "mail", **said: Any) -> None:
+        self._decide(channel.Order(name, channel.Setup(**said)))
+
     def remove(self, name: str) -> None:
         self._decide(channel.Order(name, channel.Remove()))
 
     def _decide(self, order: channel.Order) -> None:
         state = channel.fold(self.log.stream(facts.CHANNELS_STREAM))
-        before = NOON - timedelta(hours=1)
-        self.log.append(channel.decide(state, order, now=before, command_id=uuid4()))
+        now = self.watch.at - timedelta(milliseconds=1)
+        self.log.append(channel.decide(state, order, now=now, command_id=uuid4()))
 
     def happened(
         self, trade: int, fact: type[facts.OfAlert], wheel: int = 1, **said: Any
@@ -255,6 +259,83 @@ async def test_quiet_hours_hold_back_but_what_is_high_passes(stage: Stage) -> No
     assert stage.messenger.said == ["alert 2"]
     await stage.sends(MORNING)
     assert stage.messenger.said == ["alert 2", "alert 1"]
+
+
+async def test_what_failed_before_the_quiet_hours_is_not_tried_again_within_them(
+    stage: Stage,
+) -> None:
+    """It holds back nothing that may pass, meanwhile."""
+    stage.opens(quiet=QUIET)
+    stage.watch.at = QUIET_BEGINS - timedelta(seconds=1)
+    stage.messenger.refused = {"alert 1"}
+    await stage.hears(stage.raised(1))
+    stage.messenger.refused = set()
+    await stage.sends(NIGHT)
+    assert (stage.messenger.said, stage.post.next_hour()) == ([], MORNING)
+    await stage.hears(stage.raised(2, severity="HIGH"))
+    assert stage.messenger.said == ["alert 2"]
+    await stage.sends(MORNING)
+    assert stage.messenger.said == ["alert 2", "alert 1"]
+
+
+async def test_who_starts_anew_in_quiet_hours_keeps_them(stage: Stage) -> None:
+    stage.opens("mail", quiet=QUIET)
+    stage.opens("digest", quiet=QUIET, digest=facts.Digest(every="hourly"))
+    notice = stage.raised(1)
+    await stage.post.hear([notice])
+    stage.post = stage.opened()
+    streams = [facts.notification_stream(name, notice.position) for name in ("mail", "digest")]
+    await stage.post.recall(streams, [])
+    await stage.sends(NIGHT)
+    assert stage.messenger.brought == []
+    await stage.sends(MORNING)
+    assert len(stage.messenger.brought) == 2
+
+
+async def test_what_a_channel_is_not_for_any_more_is_withdrawn(stage: Stage) -> None:
+    stage.opens()
+    stage.messenger.refused = {"alert 2"}
+    told, waiting = stage.raised(1), stage.raised(2, wheel=2)
+    await stage.hears(told, waiting)
+    stage.messenger.refused = set()
+    stage.changes(severities=("HIGH",))
+    over = stage.cleared(1)
+    await stage.hears(over)
+    await stage.sends(NOON + RETRIED)
+    assert stage.messenger.said == ["alert 1", "XYZ itm is over: OTM"]
+    assert stage.delivery(waiting).error == "the channel is not for such alerts any more"
+
+
+async def test_an_end_is_not_told_where_that_is_wanted_no_more(stage: Stage) -> None:
+    stage.opens()
+    await stage.hears(stage.raised(1))
+    stage.messenger.refused = {"over"}
+    over = stage.cleared(1)
+    await stage.hears(over)
+    stage.messenger.refused = set()
+    stage.changes(cleared=False)
+    await stage.sends(NOON + RETRIED)
+    assert stage.messenger.said == ["alert 1"]
+    assert stage.delivery(over).error == "the channel is not told any more what is over"
+
+
+async def test_a_channel_that_is_set_up_again_is_not_told_what_waited_for_the_old_one(
+    stage: Stage,
+) -> None:
+    stage.opens()
+    told = stage.raised(1)
+    await stage.hears(told)
+    stage.messenger.refused = {"alert 2"}
+    waiting = stage.raised(2, wheel=2)
+    await stage.hears(waiting)
+    stage.watch.at += timedelta(seconds=1)
+    stage.remove("mail")
+    stage.opens()
+    stage.messenger.refused = set()
+    await stage.hears(stage.cleared(1))
+    await stage.sends(NOON + RETRIED)
+    assert stage.messenger.said == ["alert 1"]
+    assert stage.delivery(waiting).error == "the channel was removed"
 
 
 async def test_a_digest_is_one_message_with_all_that_came_together(stage: Stage) -> None:
