@@ -31,6 +31,7 @@ NOT_HERE: Final = frozenset(
 """Kinds of URL that reach nobody but who sits at this machine."""
 TOPICAL: Final = frozenset({"ntfy", "ntfys"})
 """Kinds of URL that lead nowhere without a topic, though Apprise takes them."""
+UNKNOWN: Final = "must be a URL that Apprise knows how to notify"
 BETWEEN_PARTS: Final = 1.0
 """Seconds between the parts of a message that its service takes in parts only."""
 _PORTS: Final = range(1, 65_536)
@@ -87,14 +88,14 @@ def _done(task: courier.Task) -> str | None:
     try:
         return against(task.url) if task.message is None else _sent(task.url, task.message)
     except Exception as reason:  # noqa: BLE001  whatever a plugin of Apprise's raises
-        return f"failed: {type(reason).__name__}"
+        return UNKNOWN if task.message is None else f"failed: {type(reason).__name__}"
 
 
 def against(url: str) -> str | None:
     """Why nobody could be told anything by this URL, as far as that can be known."""
     kind, plugin = courier.kind(url), _plugin(url)
     if kind in NOT_HERE or plugin is None:
-        return "must be a URL that Apprise knows how to notify"
+        return UNKNOWN
     if len(parse_urls(url)) > 1:  # type: ignore[no-untyped-call]
         return "must be one URL; a comma in it is written %2C"
     if plugin.port is not None and plugin.port not in _PORTS:

@@ -33,6 +33,7 @@ THERE_WITHIN: Final = 60.0
 """Seconds that one may take to begin, on a machine that has much else to do."""
 LATE: Final = "it did not answer in time"
 GONE: Final = "what was to send it ended"
+NOT_BEGUN: Final = "what was to send it did not begin"
 _MODULE: Final = "adapters.apprised"
 
 
@@ -87,11 +88,16 @@ class Apprise:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def service(self, url: str) -> str:
-        """The kind of a URL; raises refusals.Invalid, which never tells the URL."""
-        if error := await self._asked(Task(url), WITHIN):
+    async def check(self, url: str) -> None:
+        """Raise refusals.Invalid, which never tells the URL, for one that leads to nobody.
+
+        Raises refusals.Unavailable where that cannot be known now.
+        """
+        error = await self._asked(Task(url), WITHIN)
+        if error in (LATE, GONE, NOT_BEGUN):
+            raise refusals.Unavailable("URLs cannot be looked at now", part="notifications")
+        if error is not None:
             raise refusals.Invalid("url", None, error)
-        return kind(url)
 
     async def bring(self, url: str, message: Message) -> str | None:
         """Send it; None when the channel took it, else why it did not, without secrets."""
@@ -100,6 +106,8 @@ class Apprise:
 
     async def close(self) -> None:
         """End all processes, also those that are at work."""
+        for each in self._idle:
+            each.leaving.cancel()
         bearers, self._idle = [*self._idle, *self._busy], []
         await asyncio.gather(*(each.end() for each in bearers))
 
@@ -107,8 +115,8 @@ class Apprise:
         async with self._places:
             try:
                 bearer = self._rested() or await _Bearer.begun()
-            except (OSError, TimeoutError) as reason:
-                return f"what was to send it did not begin: {type(reason).__name__}"
+            except (OSError, TimeoutError):
+                return NOT_BEGUN
             self._busy.add(bearer)
             try:
                 return await bearer.ask(task, within)

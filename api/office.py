@@ -61,6 +61,7 @@ class Office:
         self.bus = bus
         self.addresses = Addresses(settings.notifications_dir)
         self.courier = courier.Apprise()
+        self.addressing = asyncio.Lock()
         self.tests = asyncio.Semaphore(courier.AT_ONCE - 1)
         self.aside = Aside(settings)
         self.archive = Archive(settings, log, live)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from adapters import courier, event_store
+from adapters import addresses, courier, event_store
 from domain import facts, subjects
 from tests import receivers
 from tests.api import house as houses
@@ -177,7 +177,10 @@ def test_a_change_is_of_all_but_the_url_and_a_new_url_replaces_the_old(
         ("url", {"url": [SECRET]}),
         ("url", {"url": "json://h/" + SECRET * 400}),
         ("name", {"name": "No Name"}),
+        ("url", {"url": "json://127.0.0.1/a, json://127.0.0.1/b"}),
+        ("url", {"url": "ntfys://"}),
         ("severities[0]", {"severities": ["URGENT"]}),
+        ("rules[1]", {"rules": ["itm", "no_such_rule"]}),
         ("quiet.start", {"quiet": {"start": "25:00", "end": "07:00"}}),
         ("quiet.zone", {"quiet": {"start": "22:00", "end": "07:00", "zone": "Moon"}}),
         ("digest.at", {"digest": {"every": "daily", "at": "8"}}),
@@ -192,6 +195,40 @@ def test_what_cannot_be_meant_is_refused_by_its_field_and_no_url_is_echoed(
     refused = client.post("/notifications/channels", body)
     assert (refused.status, refused.error["details"]["field"]) == (400, field)
     assert SECRET not in str(refused.body)
+
+
+def test_a_channel_is_for_portfolios_that_there_are_and_for_any_plugin(
+    client: Client, name: str
+) -> None:
+    url = "json://127.0.0.1/x"
+    portfolio = client.post("/portfolios", {"name": name}).data["id"]
+    refused = opened(client, name, url, portfolios=[portfolio, str(UUID(int=57005))])
+    assert (refused.status, refused.error["details"]["id"]) == (404, str(UUID(int=57005)))
+    said = {"portfolios": [portfolio], "rules": ["token_expiring", "plugin_mine"]}
+    assert opened(client, name, url, **said).status == 201
+    assert client.put(f"/notifications/channels/{name}", {"rules": ["none"]}).status == 400
+
+
+def test_a_url_is_not_forgotten_that_another_channel_is_just_being_given(
+    client: Client, name: str, hook: receivers.Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(client, f"{name}-a", "json://127.0.0.1/old")
+    opened(client, f"{name}-b", hook.url)
+    keep = addresses.Addresses.keep
+    with ThreadPoolExecutor(1) as aside:
+
+        def kept(ours: addresses.Addresses, url: str) -> str:
+            """Keep it, and give the other one its chance before the order is carried out."""
+            key = keep(ours, url)
+            removal = aside.submit(client.delete, f"/notifications/channels/{name}-b")
+            with suppress(TimeoutError):
+                removal.result(timeout=0.5)
+            return key
+
+        monkeypatch.setattr(addresses.Addresses, "keep", kept)
+        assert client.put(f"/notifications/channels/{name}-a", {"url": hook.url}).status == 200
+    assert client.get(f"/notifications/channels/{name}-b").status == 404
+    assert client.post("/notifications/test", {"channel": f"{name}-a"}).status == 200
 
 
 def test_orders_on_channels_are_orders_like_any_other(client: Client, name: str) -> None:
