@@ -44,6 +44,7 @@ async def opened(layers: settings.Layers) -> AsyncIterator[Litestar]:
                 async with _alive(office):
                     yield app.application(office)
             finally:
+                await office.courier.close()
                 await office.aside.close()
                 await office.archive.close()
     finally:

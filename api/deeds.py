@@ -15,17 +15,21 @@ from uuid import UUID
 from litestar import Controller, Request, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
+from msgspec.structs import replace
 
 from api import alerts, desk
 from api.envelope import Reply
 from api.office import Office
 from api.shapes.envelope import Answer
 from api.shapes.notifications import Deed
-from domain import alert, permit, refusals
+from domain import alert, facts, notification, permit, refusals
 from projections import answers
 
 Until = Annotated[
     datetime | None, QueryParameter(description="Until when the link mutes, where it does.")
+]
+Raised = Annotated[
+    int, QueryParameter(description="Where in the ledger the alert was raised of which it tells.")
 ]
 Expires = Annotated[datetime, QueryParameter(description="Until when the link is valid.")]
 Signature = Annotated[
@@ -54,12 +58,13 @@ class DeedController(Controller):
         office: NamedDependency[Office],
         alert_id: FromPath[UUID],
         what: FromQuery[permit.Deed],
+        raised: Raised,
         expires: Expires,
         signature: Signature,
         until: Until = None,
     ) -> Reply[Answer[Deed]]:
         """What a signed link would do; to a browser it is a page with a button that does it."""
-        allowed = permit.Permit(alert_id, what, expires, until)
+        allowed = permit.Permit(alert_id, raised, what, expires, until)
         await _check(office, allowed, signature)
         shown = await _shown(office, allowed)
         if not _is_browser(request):
@@ -74,29 +79,65 @@ class DeedController(Controller):
         office: NamedDependency[Office],
         alert_id: FromPath[UUID],
         what: FromQuery[permit.Deed],
+        raised: Raised,
         expires: Expires,
         signature: Signature,
         until: Until = None,
     ) -> Reply[Answer[Deed]]:
         """Do what a signed link says: acknowledge an alert, mute it, or clear it."""
-        allowed = permit.Permit(alert_id, what, expires, until)
-        await _check(office, allowed, signature)
-        await office.desk.carry_out(alerts.task(alert_id, _word(allowed)), desk.Asked())
+        allowed = permit.Permit(alert_id, raised, what, expires, until)
+        standing = await _check(office, allowed, signature)
+        await office.desk.carry_out(_task(allowed, standing), desk.Asked())
         shown = await _shown(office, allowed)
         if not _is_browser(request):
             return Reply(Answer(shown, office.clock.now()))
         return _page(shown.alert, f"Done: {what}.", "")
 
 
-async def _check(office: Office, allowed: permit.Permit, signature: str) -> None:
-    """Raise refusals.Misuse for a link that we did not sign, or that has expired."""
+async def _check(office: Office, allowed: permit.Permit, signature: str) -> alert.Alert:
+    """The alert as it stands.
+
+    Raises refusals.Misuse for a link that we did not sign, or that has expired, and
+    refusals.OutOfTurn for one of an alert that was raised again since.
+    """
+    _check_instants(allowed)
+    secret = await asyncio.to_thread(lambda: office.addresses.secret)
+    if not permit.holds(allowed, signature, secret, office.clock.now()):
+        raise refusals.Misuse("the link is not valid, or not any more")
+    standing = notification.standing(await office.stream(allowed.alert_id))
+    if standing.raised != allowed.raised:
+        raise _earlier()
+    return standing.state
+
+
+def _check_instants(allowed: permit.Permit) -> None:
     for name in ("expires", "until"):
         instant = getattr(allowed, name)
         if instant is not None and instant.tzinfo is None:
             raise refusals.Invalid(name, instant, "must say its offset, as in 2026-01-31T14:30:00Z")
-    secret = await asyncio.to_thread(lambda: office.addresses.secret)
-    if not permit.holds(allowed, signature, secret, office.clock.now()):
-        raise refusals.Misuse("the link is not valid, or not any more")
+        try:
+            _ = instant and instant.astimezone(UTC)
+        except OverflowError:
+            raise refusals.Invalid(name, instant, "must be an instant that UTC has") from None
+
+
+def _earlier() -> refusals.OutOfTurn:
+    return refusals.OutOfTurn(
+        "this link is of an earlier alert, which has been raised again since",
+        expected="a link of the newest message",
+    )
+
+
+def _task(allowed: permit.Permit, seen: alert.Alert) -> desk.Task[alert.Alert]:
+    """What a link does, to the very alert that was looked at."""
+    task = alerts.task(allowed.alert_id, _word(allowed))
+
+    def decide(state: alert.Alert, now: datetime, command_id: UUID) -> list[facts.Recorded]:
+        if state.raised_at != seen.raised_at:
+            raise _earlier()
+        return task.decide(state, now, command_id)
+
+    return replace(task, decide=decide)
 
 
 async def _shown(office: Office, allowed: permit.Permit) -> Deed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid4
@@ -18,7 +19,7 @@ from api.office import Office, When
 from api.shapes.envelope import Answer, Page
 from api.shapes.notifications import Tried
 from domain import channel as channels
-from domain import facts, refusals
+from domain import facts, login, refusals, rules
 from projections import answers, questions
 
 _STREAMS: Final = (facts.CHANNELS_STREAM,)
@@ -51,9 +52,7 @@ class NotificationController(Controller):
         data: JSONBody[channels.Add],
     ) -> Reply[Answer[answers.Channel]]:
         """Set up a channel: alerts that are raised from now on are told over it."""
-        address = await _address(office, data.url, asked)
-        order = channels.Order(channels.named(data.name), _setup(data), address, is_new=True)
-        return await _carried_out(office, order, asked)
+        return await _set_up(office, channels.named(data.name), data, asked, is_new=True)
 
     @get("/channels/{name:str}")
     async def channel(
@@ -77,8 +76,7 @@ class NotificationController(Controller):
         data: JSONBody[channels.Change],
     ) -> Reply[Answer[answers.Channel]]:
         """Set a channel up anew, all of it; without a URL it keeps the one that it has."""
-        address = None if data.url is None else await _address(office, data.url, asked)
-        return await _carried_out(office, channels.Order(name, _setup(data), address), asked)
+        return await _set_up(office, name, data, asked)
 
     @delete("/channels/{name:str}", status_code=200)
     async def remove(
@@ -88,7 +86,8 @@ class NotificationController(Controller):
         name: FromPath[str],
     ) -> Reply[Answer[answers.Channel]]:
         """Remove a channel and forget its URL; what waits for it is not sent any more."""
-        return await _carried_out(office, channels.Order(name, _REMOVE), asked)
+        async with office.addressing:
+            return await _carried_out(office, channels.Order(name, _REMOVE), asked)
 
     @post("/test", status_code=200, opt={"records": False, "outside": True})
     async def test(
@@ -100,7 +99,10 @@ class NotificationController(Controller):
         if way is None:
             raise refusals.Unknown("channel", data.channel)
         delivery = uuid4()
-        await _bring(office, way.told, _test_message(way.told, delivery))
+        if office.tests.locked():
+            raise refusals.TooMany(math.ceil(courier.WITHIN))
+        async with office.tests:
+            await _bring(office, way.told, _test_message(way.told, delivery))
         tried = Tried(channel=data.channel, service=way.told.service, delivery_id=delivery)
         return Reply(Answer(tried, office.clock.now()))
 
@@ -122,17 +124,47 @@ class NotificationController(Controller):
         return page_of(found.items, found.total, part.page, part.page_size, office.clock.now())
 
 
+async def _set_up(
+    office: Office,
+    name: str,
+    data: channels.Add | channels.Change,
+    asked: desk.Asked,
+    *,
+    is_new: bool = False,
+) -> Reply[Any]:
+    """Set a channel up; between its URL is kept and it is its URL, none is forgotten."""
+    await _check(office, data)
+    async with office.addressing:
+        address = await _address(office, data.url, asked)
+        return await _carried_out(
+            office, channels.Order(name, _setup(data), address, is_new), asked
+        )
+
+
 def _setup(data: channels.Setup) -> channels.Setup:
     """The order without its URL: orders are remembered by what they say."""
     fields = channels.Setup.__struct_fields__
     return channels.Setup(**{each: getattr(data, each) for each in fields})
 
 
-async def _address(office: Office, url: str, asked: desk.Asked) -> channels.Address:
+async def _check(office: Office, data: channels.Add | channels.Change) -> None:
+    """Raise refusals.Invalid or refusals.Unknown for a channel that could never tell anything."""
+    known = {login.RULE, *(each.name for each in rules.RULES)}
+    for place, rule in enumerate(data.rules):
+        if rule not in known and not rule.startswith(facts.plugin_rule("")):
+            raise refusals.Invalid(f"rules[{place}]", rule, "must be a rule that there is")
+    for portfolio_id in data.portfolios:
+        await questions.portfolio(office.live, portfolio_id)
+    if data.url is not None:
+        await office.courier.check(channels.checked_url(data.url))
+
+
+async def _address(office: Office, url: str | None, asked: desk.Asked) -> channels.Address | None:
     """Where a URL leads; it is kept, unless the order is only rehearsed."""
-    kind = await asyncio.to_thread(courier.service, channels.checked_url(url))
+    if url is None:
+        return None
     keep = office.addresses.key if asked.dry_run else office.addresses.keep
-    return channels.Address(await asyncio.to_thread(keep, url), kind)
+    return channels.Address(await asyncio.to_thread(keep, url), courier.kind(url))
 
 
 async def _carried_out(office: Office, order: channels.Order, asked: desk.Asked) -> Reply[Any]:
@@ -173,7 +205,7 @@ async def _bring(office: Office, told: facts.ChannelConfigured, message: courier
         url = await asyncio.to_thread(office.addresses.read, told.address)
     except addresses.Lost as reason:
         raise refusals.OutOfTurn(f"{told.channel}: {reason}", expected="a channel's URL") from None
-    error = await asyncio.to_thread(office.courier.bring, url, message)
+    error = await office.courier.bring(url, message)
     if error is not None:
         raise refusals.Unanswered(f"{told.channel}: {error}", channel=told.channel, why=error)
 

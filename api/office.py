@@ -60,7 +60,9 @@ class Office:
         self.live = live
         self.bus = bus
         self.addresses = Addresses(settings.notifications_dir)
-        self.courier: courier.Courier = courier.Apprise()
+        self.courier = courier.Apprise()
+        self.addressing = asyncio.Lock()
+        self.tests = asyncio.Semaphore(courier.AT_ONCE - 1)
         self.aside = Aside(settings)
         self.archive = Archive(settings, log, live)
         self._bygone = prices.Bygone(clock, bus, live)

@@ -45,6 +45,7 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     """What a signed link says, as it stands in the link."""
 
     what: permit.Deed
+    raised: int
     expires: str
     signature: str
     until: str | None = None

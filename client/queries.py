@@ -128,6 +128,7 @@ class Deed(TypedDict, total=False):
     """What a signed link says, as it stands in the link."""
 
     what: permit.Deed
+    raised: int
     expires: Moment
     signature: str
     until: Moment | None

@@ -118,7 +118,7 @@ def standing(stream: Iterable[facts.Recorded]) -> Standing:
     return Standing(state, raised)
 
 
-def wants(told: facts.ChannelConfigured, fact: facts.OfAlert) -> bool:
+def wants(told: facts.ChannelConfigured, fact: facts.OfAlert | facts.OfNotification) -> bool:
     """Whether a channel is for such alerts."""
     return (
         told.enabled
@@ -202,13 +202,42 @@ def _due(
     told: facts.ChannelConfigured, severity: facts.Severity, now: datetime
 ) -> tuple[datetime, bool]:
     """When it may be sent, and whether in a digest: one that falls into quiet hours waits too."""
-    if severity == "HIGH" and told.high_passes:
+    if _passes(told, severity):
         return now, False
     due = now if told.digest is None else hours.next_digest(told.digest, now)
     return hours.quiet_until(told.quiet, due) or due, told.digest is not None
 
 
+def _passes(told: facts.ChannelConfigured, severity: facts.Severity) -> bool:
+    return severity == "HIGH" and told.high_passes
+
+
 # --- what becomes of it ----------------------------------------------------------------------
+
+
+def held_until(
+    told: facts.ChannelConfigured, plan: facts.NotificationPlanned, now: datetime
+) -> datetime | None:
+    """When the quiet hours end that hold it back, however long it has been due."""
+    return None if _passes(told, plan.severity) else hours.quiet_until(told.quiet, now)
+
+
+def unwanted(way: channel.Channel | None, state: Notification) -> str | None:
+    """Why the channel, as it is now, is not to be told what was planned for it."""
+    plan, planned_at = state.plan, state.planned_at
+    assert plan is not None
+    assert planned_at is not None
+    if way is None or planned_at < way.since:
+        return "the channel was removed"
+    if not way.told.enabled:
+        return "the channel is switched off"
+    match plan.alert:
+        case "raised" if not wants(way.told, plan):
+            return "the channel is not for such alerts any more"
+        case "cleared" if not way.told.cleared:
+            return "the channel is not told any more what is over"
+        case _:
+            return None
 
 
 def reason_against(position: int, alerted: Standing, now: datetime) -> str | None:

@@ -2,6 +2,7 @@
 
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -63,6 +64,66 @@ def webhook(refuses: Callable[[int], bool] = never) -> Iterator[Receiver]:
     with _served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as port:
         receiver.url = f"json://127.0.0.1:{port}/hook?+Authorization=hunter2"
         yield receiver
+
+
+@contextmanager
+def oddity(answers: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Receiver]:
+    """Takes anything over HTTP, and answers as it likes."""
+    receiver = Receiver(never)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            receiver.takes(Received("", body.decode(), dict(self.headers)))
+            answers(self)
+
+        def do_GET(self) -> None:
+            receiver.takes(Received("", "", dict(self.headers)))
+            answers(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.block_on_close = False
+    with _served(server) as port:
+        receiver.url = f"json://127.0.0.1:{port}/odd?+Authorization=hunter2"
+        yield receiver
+
+
+def dripping(handler: BaseHTTPRequestHandler) -> None:
+    """Answer 200, and then a little from time to time until nobody listens."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b".")
+        time.sleep(0.1)
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """Answer 200, and then as much as is taken."""
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"." * 1_000_000)
+
+
+@contextmanager
+def dripping_mailbox() -> Iterator[str]:
+    """A mail server that never comes to the end of its first line; its URL."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while True:
+                self.request.sendall(b"2")
+                time.sleep(0.1)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with _served(Server(("127.0.0.1", 0), Handler)) as port:
+        yield f"mailto://127.0.0.1:{port}?from=a@wheel.test&to=b@wheel.test&mode=insecure"
 
 
 @contextmanager

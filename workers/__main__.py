@@ -77,7 +77,8 @@ async def _notifier(context: running.Context) -> None:
     from adapters import courier
     from workers import notifier
 
-    await notifier.run(context, courier.Apprise())
+    async with courier.Apprise() as messenger:
+        await notifier.run(context, messenger)
 
 
 async def _plugins(context: running.Context) -> None:

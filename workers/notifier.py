@@ -28,7 +28,6 @@ from workers.post import Post
 log = logging.getLogger(__name__)
 
 NAME: Final = "notifier"
-SENDERS: Final = 16
 POLL: Final = 0.2
 QUICKEST: Final = 0.02
 SLOWEST: Final = 0.5
@@ -52,12 +51,11 @@ async def _serve(context: running.Context, messenger: courier.Courier) -> None:
     with (
         closing(event_store.open_store(config)) as ledger,
         ThreadPoolExecutor(1, thread_name_prefix="notifier") as thread,
-        ThreadPoolExecutor(SENDERS, thread_name_prefix="courier") as senders,
     ):
         nudge = partial(context.bus.nudge, subjects.LEDGER_APPENDED)
         book = Book(ledger, nudge, context.clock, thread)
         urls = addresses.Addresses(config.notifications_dir)
-        post = Post(book, urls, messenger, context.clock, config.links_url, senders)
+        post = Post(book, urls, messenger, context.clock, config.links_url)
         if await _recalled(context, book, post):
             heard = asyncio.Event()
             await asyncio.gather(_hear(context, post, heard), _send(context, post, heard))

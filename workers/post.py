@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,18 +26,21 @@ from workers.book import Book
 log = logging.getLogger(__name__)
 
 AGAIN_AFTER: Final = 1.0
-AT_ONCE: Final = 4
-"""How many messages a channel is given at a time."""
+AT_ONCE: Final = 2
+"""How many messages a channel is given at a time; of those that answer late one in all."""
+LAST_WORDS: Final = 0.5
+"""Seconds in which what is out may come back, when nothing more is to be sent."""
 Lane = tuple[str, UUID | None]
 """A channel, and a wheel, or an alert about none; None is the lane of the channel's digests."""
 
 
 @dataclass
 class Parcel:
-    """A notification that is not finished."""
+    """A notification that is not finished; `held` by quiet hours until they end."""
 
     id: UUID
     state: notifications.Notification
+    held: datetime | None = None
 
     @property
     def plan(self) -> facts.NotificationPlanned:
@@ -52,9 +54,19 @@ class Parcel:
         plan = self.plan
         return plan.channel, None if plan.gathered else plan.wheel_id or plan.alert_id
 
+    @property
+    def hour(self) -> datetime | None:
+        """When it may go out."""
+        hours = [each for each in (self.state.due, self.held) if each is not None]
+        return max(hours, default=None)
+
     def ready(self, now: datetime) -> bool:
         """Whether its hour has come."""
-        return self.state.due is None or self.state.due <= now
+        return self.hour is None or self.hour <= now
+
+    def blocks(self, now: datetime) -> bool:
+        """Whether those behind it wait for it: it fails, and nothing else holds it back."""
+        return self.state.failing_since is not None and (self.held is None or self.held <= now)
 
 
 @dataclass
@@ -69,13 +81,13 @@ class Queue:
         self.parcels.append(parcel)
         self.parcels.sort(key=_turn)
 
-    def hour(self) -> datetime | None:
+    def hour(self, now: datetime) -> datetime | None:
         """When something of it will be due; what stands behind a failing one is not counted."""
         hours = []
         for parcel in () if self.busy else self.parcels:
-            if parcel.state.due is not None:
-                hours.append(parcel.state.due)
-            if parcel.state.failing_since is not None:
+            if parcel.hour is not None:
+                hours.append(parcel.hour)
+            if parcel.blocks(now):
                 break
         return min(hours, default=None)
 
@@ -90,7 +102,7 @@ class Queue:
                 return together if all(each.ready(now) for each in together) else []
             if parcel.ready(now):
                 return [parcel]
-            if parcel.state.failing_since is not None:
+            if parcel.blocks(now):
                 return []
         return []
 
@@ -110,7 +122,6 @@ class Post:
         messenger: courier.Courier,
         clock: ports.Clock,
         links_url: str,
-        senders: Executor | None = None,
     ) -> None:
         self.delivered = self.refused = 0
         self._book = book
@@ -118,11 +129,12 @@ class Post:
         self._courier = messenger
         self._clock = clock
         self._links_url = links_url
-        self._senders = senders
         self._channels = channel.NONE
         self._queues: dict[Lane, Queue] = {}
         self._escalating: dict[UUID, facts.NotificationPlanned] = {}
         self._gates: dict[str, asyncio.Semaphore] = {}
+        self._late: set[str] = set()
+        self._gate_of_the_late = asyncio.Semaphore(1)
         self._out: set[asyncio.Task[None]] = set()
         self._resting = False
 
@@ -200,19 +212,20 @@ class Post:
         self, plan: facts.NotificationPlanned, stream: Sequence[facts.Recorded]
     ) -> list[notifications.Notification]:
         """What the channel was told, or is to be told, of the raise that is over now."""
+        way = self._channels.find(plan.channel)
         raised = [
             each.position
             for each in stream
             if isinstance(each.fact, facts.AlertRaised) and each.position < plan.alert_position
         ]
-        if not raised:
+        if way is None or not raised:
             return []
         ids = [
             facts.notification_stream(plan.channel, raised[-1], escalated=escalated)
             for escalated in (False, True)
         ]
         found = [notifications.fold(await self._book.stream(each)) for each in ids]
-        return [each for each in found if each.plan is not None]
+        return [each for each in found if each.planned_at and each.planned_at >= way.since]
 
     async def _learn_channels(self) -> None:
         more = await self._book.stream(facts.CHANNELS_STREAM, self._channels.version)
@@ -232,14 +245,19 @@ class Post:
 
     def next_hour(self) -> datetime | None:
         """When something will be due, as far as that is known; None while nothing waits."""
-        queues = (queue.hour() for queue in self._queues.values())
+        now = self._clock.now()
+        queues = (queue.hour(now) for queue in self._queues.values())
         escalations = (each.escalate_at for each in self._escalating.values())
         hours = (each for each in (*queues, *escalations) if each is not None)
         return min(hours, default=None)
 
     async def rest(self) -> None:
-        """Send nothing more, and wait until what is out has come back."""
+        """Send nothing more, and wait for what is out, but not for long: it is known as begun."""
         self._resting = True
+        if self._out:
+            await asyncio.wait(self._out, timeout=LAST_WORDS)
+        for task in self._out:
+            task.cancel()
         await self.idle()
 
     async def idle(self) -> None:
@@ -262,7 +280,7 @@ class Post:
     async def _carry(self, lane: Lane, group: list[Parcel]) -> None:
         queue = self._queues[lane]
         try:
-            async with self._gates.setdefault(lane[0], asyncio.Semaphore(AT_ONCE)):
+            async with self._turn_of(lane[0]):
                 await self._deliver_as_it_stands(group)
         except Exception:
             log.exception("sending to %s stumbled", lane[0])
@@ -271,6 +289,20 @@ class Post:
             queue.parcels = [each for each in queue.parcels if each.state.status == "waiting"]
             queue.busy = False
         self._pump(lane)
+
+    @asynccontextmanager
+    async def _turn_of(self, name: str) -> AsyncIterator[None]:
+        """A channel's turn: those that answer late wait for each other, and keep nobody else."""
+        while True:
+            async with (gate := self._gate(name)):
+                if gate is self._gate(name):
+                    yield
+                    return
+
+    def _gate(self, name: str) -> asyncio.Semaphore:
+        if name in self._late:
+            return self._gate_of_the_late
+        return self._gates.setdefault(name, asyncio.Semaphore(AT_ONCE))
 
     async def _deliver_as_it_stands(self, group: Sequence[Parcel]) -> None:
         """Deliver; where somebody else did something meanwhile, know it and leave it at that."""
@@ -282,6 +314,8 @@ class Post:
                 parcel.state = notifications.fold(await self._book.stream(parcel.id))
 
     async def _deliver(self, group: Sequence[Parcel]) -> None:
+        if self._held(group):
+            return
         left = []
         for parcel in group:
             reason = await self._reason_against(parcel)
@@ -292,6 +326,17 @@ class Post:
         if left:
             await self._write_all([(each, notifications.begun(each.state)) for each in left])
             await self._settle(left, await self._bring(left))
+
+    def _held(self, group: Sequence[Parcel]) -> bool:
+        """Whether quiet hours hold it back, also when it is late; what comes together, waits so."""
+        way, now = self._channels.find(group[0].plan.channel), self._clock.now()
+        if way is None:
+            return False
+        ends = [notifications.held_until(way.told, each.plan, now) for each in group]
+        held = max((each for each in ends if each is not None), default=None)
+        for parcel in group:
+            parcel.held = held
+        return held is not None
 
     async def _settle(self, group: Sequence[Parcel], error: str | None) -> None:
         """Record what became of it."""
@@ -323,17 +368,17 @@ class Post:
         except addresses.Lost as reason:
             return str(reason)
         message = self._digest_message(group) if group[0].plan.gathered else self._message(group[0])
-        bring = partial(self._courier.bring, url, message)
-        return await asyncio.get_running_loop().run_in_executor(self._senders, bring)
+        error = await self._courier.bring(url, message)
+        late = self._late.add if error == courier.LATE else self._late.discard
+        late(way.told.channel)
+        return error
 
     async def _reason_against(self, parcel: Parcel) -> str | None:
         """Why it is not to be sent any more, if it is not."""
         plan = parcel.plan
         way = self._channels.find(plan.channel)
-        if way is None:
-            return "the channel was removed"
-        if not way.told.enabled:
-            return "the channel is switched off"
+        if reason := notifications.unwanted(way, parcel.state):
+            return reason
         stream = await self._book.stream(plan.alert_id)
         if plan.alert == "cleared":
             told = await self._told(plan, stream)
@@ -415,8 +460,8 @@ class Post:
         """What can be done about an alert that stands."""
         if plan.alert == "cleared":
             return {}
-        now = self._clock.now()
-        return permit.links(plan.alert_id, self._links_url, self._urls.secret, now)
+        raised, now = plan.alert_position, self._clock.now()
+        return permit.links(plan.alert_id, raised, self._links_url, self._urls.secret, now)
 
 
 def _digest(group: Sequence[Parcel]) -> facts.DigestSent:

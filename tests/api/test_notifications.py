@@ -1,8 +1,10 @@
 """Channels, what they were told, and the links in it, as they are asked for over HTTP."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -14,13 +16,14 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from adapters import courier, event_store
+from adapters import addresses, courier, event_store
 from domain import facts, subjects
 from tests import receivers
 from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.waiting import until
-from workers import notifier, relay, running
+from workers import relay, running
+from workers.__main__ import WORKERS
 
 SECRET = "hunter2"
 _NUMBERS = count()
@@ -40,7 +43,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[houses.House]:
         houses.opened(tmp_path_factory.mktemp("told"), patch, token="let-me-in") as opened,
     ):
         opened.hire("relay", _relay)
-        opened.hire("notifier", partial(notifier.run, messenger=courier.Apprise()))
+        opened.hire("notifier", WORKERS["notifier"])
         yield opened
 
 
@@ -74,10 +77,26 @@ def raised(house: houses.House, symbol: str = "XYZ") -> str:
         severity="HIGH",
         message="<b>look</b>",
     )
-    stream, now = facts.alert_stream(trade, "itm"), house.watch.now()
-    with closing(event_store.open_store(house.settings)) as log:
-        log.append([facts.Recorded(0, stream, 1, now, now, "risk", uuid4(), None, fact)])
+    stream = facts.alert_stream(trade, "itm")
+    recorded(house, stream, fact)
     return str(stream)
+
+
+def recorded(house: houses.House, stream: UUID, *told: facts.Fact) -> None:
+    """Record what happened to an alert."""
+    now = house.watch.now()
+    with closing(event_store.open_store(house.settings)) as log:
+        for version, fact in enumerate(told, len(log.stream(stream)) + 1):
+            log.append([facts.Recorded(0, stream, version, now, now, "risk", uuid4(), None, fact)])
+
+
+def raised_again(house: houses.House, stream: UUID) -> None:
+    """Let an alert be over, and begin anew."""
+    with closing(event_store.open_store(house.settings)) as log:
+        first = log.stream(stream)[0].fact
+    assert isinstance(first, facts.AlertRaised)
+    whose = {each: getattr(first, each) for each in facts.OfAlert.__struct_fields__}
+    recorded(house, stream, facts.AlertCleared(**whose, reason="OTM"), first)
 
 
 def told(client: Client, house: houses.House, name: str, hook: receivers.Receiver) -> Any:
@@ -158,7 +177,10 @@ def test_a_change_is_of_all_but_the_url_and_a_new_url_replaces_the_old(
         ("url", {"url": [SECRET]}),
         ("url", {"url": "json://h/" + SECRET * 400}),
         ("name", {"name": "No Name"}),
+        ("url", {"url": "json://127.0.0.1/a, json://127.0.0.1/b"}),
+        ("url", {"url": "ntfys://"}),
         ("severities[0]", {"severities": ["URGENT"]}),
+        ("rules[1]", {"rules": ["itm", "no_such_rule"]}),
         ("quiet.start", {"quiet": {"start": "25:00", "end": "07:00"}}),
         ("quiet.zone", {"quiet": {"start": "22:00", "end": "07:00", "zone": "Moon"}}),
         ("digest.at", {"digest": {"every": "daily", "at": "8"}}),
@@ -173,6 +195,40 @@ def test_what_cannot_be_meant_is_refused_by_its_field_and_no_url_is_echoed(
     refused = client.post("/notifications/channels", body)
     assert (refused.status, refused.error["details"]["field"]) == (400, field)
     assert SECRET not in str(refused.body)
+
+
+def test_a_channel_is_for_portfolios_that_there_are_and_for_any_plugin(
+    client: Client, name: str
+) -> None:
+    url = "json://127.0.0.1/x"
+    portfolio = client.post("/portfolios", {"name": name}).data["id"]
+    refused = opened(client, name, url, portfolios=[portfolio, str(UUID(int=57005))])
+    assert (refused.status, refused.error["details"]["id"]) == (404, str(UUID(int=57005)))
+    said = {"portfolios": [portfolio], "rules": ["token_expiring", "plugin_mine"]}
+    assert opened(client, name, url, **said).status == 201
+    assert client.put(f"/notifications/channels/{name}", {"rules": ["none"]}).status == 400
+
+
+def test_a_url_is_not_forgotten_that_another_channel_is_just_being_given(
+    client: Client, name: str, hook: receivers.Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(client, f"{name}-a", "json://127.0.0.1/old")
+    opened(client, f"{name}-b", hook.url)
+    keep = addresses.Addresses.keep
+    with ThreadPoolExecutor(1) as aside:
+
+        def kept(ours: addresses.Addresses, url: str) -> str:
+            """Keep it, and give the other one its chance before the order is carried out."""
+            key = keep(ours, url)
+            removal = aside.submit(client.delete, f"/notifications/channels/{name}-b")
+            with suppress(TimeoutError):
+                removal.result(timeout=0.5)
+            return key
+
+        monkeypatch.setattr(addresses.Addresses, "keep", kept)
+        assert client.put(f"/notifications/channels/{name}-a", {"url": hook.url}).status == 200
+    assert client.get(f"/notifications/channels/{name}-b").status == 404
+    assert client.post("/notifications/test", {"channel": f"{name}-a"}).status == 200
 
 
 def test_orders_on_channels_are_orders_like_any_other(client: Client, name: str) -> None:
@@ -213,6 +269,27 @@ def test_a_test_message_comes_by_mail(client: Client, name: str) -> None:
 
 def test_a_channel_that_nobody_knows_is_not_tested(client: Client) -> None:
     assert client.post("/notifications/test", {"channel": "nobody"}).status == 404
+
+
+def test_who_never_ends_its_answer_keeps_nobody_from_work(
+    client: Client, hook: receivers.Receiver, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "WITHIN", 2.0)
+    opened(client, f"{name}-slow", "json://127.0.0.1/x")
+    opened(client, name, hook.url)
+
+    def test_of(channel: str) -> Any:
+        return client.post("/notifications/test", {"channel": channel})
+
+    with receivers.oddity(receivers.dripping) as odd, ThreadPoolExecutor(9) as many:
+        client.put(f"/notifications/channels/{name}-slow", {"url": odd.url})
+        tries = [many.submit(test_of, f"{name}-slow") for _ in range(9)]
+        until(lambda: odd.attempts == courier.AT_ONCE - 1)
+        assert client.post("/portfolios", {"name": name}).status == 201
+        assert opened(client, f"{name}-other", hook.url).status == 201
+        answered = Counter(each.result().status for each in tries)
+    assert answered == {502: courier.AT_ONCE - 1, 429: 9 - (courier.AT_ONCE - 1)}
+    assert test_of(name).status == 200
 
 
 # --- deliveries ------------------------------------------------------------------------------
@@ -310,6 +387,7 @@ def test_links_mute_and_clear(client: Client, house: houses.House, said: dict[st
     "changed",
     [
         {"what": "clear"},
+        {"raised": "1"},
         {"expires": "2036-01-01T00:00:00Z"},
         {"until": "2026-03-09T00:00:00Z"},
         {"signature": "0" * 64},
@@ -323,6 +401,31 @@ def test_a_link_that_was_changed_does_nothing(
         refused = follow(method, said["acknowledge_url"], **changed)
         assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHORIZED")
     assert standing(client, said)["status"] == "active"
+
+
+def test_a_link_does_nothing_to_an_alert_that_was_raised_again(
+    client: Client, house: houses.House, said: dict[str, Any]
+) -> None:
+    raised_again(house, UUID(said["alert_id"]))
+    for method in ("GET", "POST"):
+        for what in ("acknowledge", "mute", "clear"):
+            refused = follow(method, said[f"{what}_url"])
+            assert (refused.status_code, refused.json()["error"]["code"]) == (409, "INVALID_STATE")
+    until(lambda: standing(client, said)["version"] == 3)
+    now = standing(client, said)
+    assert (now["status"], now["acknowledged"], now["muted_until"]) == ("active", False, None)
+
+
+@pytest.mark.parametrize("name", ["expires", "until"])
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_an_instant_that_there_is_not_is_refused_by_its_name(
+    house: houses.House, name: str, instant: str
+) -> None:
+    query = {"what": "mute", "raised": "1", "expires": "2026-03-09T15:00:00Z", "signature": "x"}
+    link = f"{house.url}/api/v1/alerts/{UUID(int=5)}/act"
+    for method in ("GET", "POST"):
+        refused = httpx.request(method, link, params=query | {name: instant}, trust_env=False)
+        assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (400, name)
 
 
 def test_a_link_of_one_alert_is_none_of_another(said: dict[str, Any]) -> None:
@@ -339,7 +442,7 @@ def test_a_link_is_followed_without_a_token_from_anywhere(
         houses.opened(tmp_path, patch, public_url="https://wheel.example") as house,
     ):
         house.hire("relay", _relay)
-        house.hire("notifier", partial(notifier.run, messenger=courier.Apprise()))
+        house.hire("notifier", WORKERS["notifier"])
         client = house.client()
         link = told(client, house, "c", hook)["clear_url"]
         client.close()

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from domain import channel, facts, notification, permit
 
@@ -207,14 +208,16 @@ TestLife = Life.TestCase
 
 def test_a_permit_holds_for_what_it_says_and_nothing_else() -> None:
     secret = b"s" * 32
-    good = permit.Permit(ALERT, "mute", NOON + timedelta(days=1), NOON + timedelta(days=1))
+    day = timedelta(days=1)
+    good = permit.Permit(ALERT, 5, "mute", NOON + day, NOON + day)
     signed = permit.signature(good, secret)
     assert permit.holds(good, signed, secret, NOON)
     others = [
-        permit.Permit(UUID(int=2), good.what, good.expires, good.until),
-        permit.Permit(ALERT, "clear", good.expires, good.until),
-        permit.Permit(ALERT, "mute", good.expires + timedelta(seconds=1), good.until),
-        permit.Permit(ALERT, "mute", good.expires, None),
+        replace(good, alert_id=UUID(int=2)),
+        replace(good, raised=6),
+        replace(good, what="clear"),
+        replace(good, expires=good.expires + timedelta(seconds=1)),
+        replace(good, until=None),
     ]
     assert not any(permit.holds(each, signed, secret, NOON) for each in others)
     assert not permit.holds(good, signed, b"t" * 32, NOON)

@@ -30,6 +30,7 @@ from tests.conftest import NatsServer, free_port
 
 ROOT = Path(__file__).parents[2]
 WITHIN = 300.0
+ENDS_WITHIN = 30.0
 SENT_AT_ONCE = 25
 
 
@@ -90,6 +91,11 @@ class Ordeal:
         self._processes["notifier"].kill()
         self._processes["notifier"].wait()
         self.begin("notifier")
+
+    def stop(self) -> None:
+        """Ask the notifier to end, and wait until it has."""
+        self._processes["notifier"].terminate()
+        self._processes["notifier"].wait(ENDS_WITHIN)
 
     def open_channels(self, **urls: str) -> None:
         addresses = Addresses(self.settings.notifications_dir)

@@ -1,6 +1,7 @@
 """The post office: who is told what, in which order, once."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,14 @@ import pytest
 from adapters import addresses, clock, courier, event_store
 from adapters.event_store import EventStore
 from domain import channel, facts, notification, subjects
+from tests.api.waiting import until
 from workers.book import Book
 from workers.post import Post
 
 NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 QUIET = facts.Quiet(start="22:00", end="07:00")
 NIGHT = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
+QUIET_BEGINS = datetime(2026, 3, 3, 3, 0, tzinfo=UTC)
 MORNING = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 RETRIED = timedelta(minutes=30)
 
@@ -41,7 +44,7 @@ class Messenger:
         self.brought: list[courier.Message] = []
         self.refused: set[str] = set()
 
-    def bring(self, url: str, message: courier.Message) -> str | None:
+    async def bring(self, url: str, message: courier.Message) -> str | None:
         if any(word in message.body for word in self.refused):
             return "it was not reached"
         self.brought.append(message)
@@ -58,26 +61,29 @@ class Stage:
     def __init__(self, log: EventStore, folder: Path, thread: ThreadPoolExecutor) -> None:
         self.log = log
         self.watch = Watch()
-        self.messenger = Messenger()
+        self.messenger: Messenger = Messenger()
         self.addresses = addresses.Addresses(folder)
         self._thread = thread
         self.post = self.opened()
 
     def opened(self) -> Post:
         book = Book(self.log, _no_nudge, self.watch, self._thread)
-        return Post(book, self.addresses, self.messenger, self.watch, "http://x", self._thread)
+        return Post(book, self.addresses, self.messenger, self.watch, "http://x")
 
     def opens(self, name: str = "mail", **said: Any) -> None:
         address = channel.Address(self.addresses.keep(f"json://{name}"), "json")
         self._decide(channel.Order(name, channel.Setup(**said), address, is_new=True))
+
+    def changes(self, name: str = "mail", **said: Any) -> None:
+        self._decide(channel.Order(name, channel.Setup(**said)))
 
     def remove(self, name: str) -> None:
         self._decide(channel.Order(name, channel.Remove()))
 
     def _decide(self, order: channel.Order) -> None:
         state = channel.fold(self.log.stream(facts.CHANNELS_STREAM))
-        before = NOON - timedelta(hours=1)
-        self.log.append(channel.decide(state, order, now=before, command_id=uuid4()))
+        now = self.watch.at - timedelta(milliseconds=1)
+        self.log.append(channel.decide(state, order, now=now, command_id=uuid4()))
 
     def happened(
         self, trade: int, fact: type[facts.OfAlert], wheel: int = 1, **said: Any
@@ -113,6 +119,10 @@ class Stage:
     def delivery(self, notice: subjects.AlertNotice, name: str = "mail") -> Any:
         stream = facts.notification_stream(name, notice.position)
         return notification.fold(self.log.stream(stream))
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    await asyncio.to_thread(until, condition)
 
 
 async def _no_nudge(_: int) -> None:
@@ -173,6 +183,60 @@ async def test_what_fails_on_one_channel_is_told_on_another(stage: Stage) -> Non
     assert "its URL is not kept here" in stage.delivery(notice, "mail").error
 
 
+class Slow(Messenger):
+    """Answers late over some channels, and only when it is told to; all others at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out: list[str] = []
+        self.late = asyncio.Event()
+
+    async def bring(self, url: str, message: courier.Message) -> str | None:
+        if "slow" not in url:
+            return await super().bring(url, message)
+        self.out.append(url)
+        await self.late.wait()
+        return courier.LATE
+
+
+async def test_channels_that_answer_late_wait_for_each_other_and_keep_nobody_else(
+    stage: Stage,
+) -> None:
+    stage.messenger = slow = Slow()
+    stage.post = stage.opened()
+    for name in ("slow1", "slow2", "mail"):
+        stage.opens(name)
+    slow.late.set()
+    await stage.hears(stage.raised(1))
+    slow.late.clear()
+    slow.out.clear()
+    await stage.post.hear([stage.raised(n, wheel=n) for n in range(2, 6)])
+    await stage.post.send()
+    await _until(lambda: len(slow.brought) == 5)
+    assert len(slow.out) == 1
+    slow.late.set()
+    await stage.post.idle()
+    assert len(slow.out) == 8
+
+
+async def test_who_rests_leaves_what_does_not_come_back_and_it_is_sent_again(
+    stage: Stage,
+) -> None:
+    stage.messenger = Slow()
+    stage.post = stage.opened()
+    stage.opens("slow")
+    notice = stage.raised(1)
+    await stage.post.hear([notice])
+    await stage.post.send()
+    await _until(lambda: stage.delivery(notice, "slow").begun)
+    await stage.post.rest()
+    stage.messenger = Messenger()
+    stage.post = stage.opened()
+    await stage.post.recall([facts.notification_stream("slow", notice.position)], [])
+    await stage.sends()
+    assert [each.fields["perhaps_repeated"] for each in stage.messenger.brought] == [True]
+
+
 async def test_a_failure_is_tried_again_at_its_time_and_not_before(stage: Stage) -> None:
     stage.opens()
     stage.messenger.refused = {"alert 1"}
@@ -195,6 +259,83 @@ async def test_quiet_hours_hold_back_but_what_is_high_passes(stage: Stage) -> No
     assert stage.messenger.said == ["alert 2"]
     await stage.sends(MORNING)
     assert stage.messenger.said == ["alert 2", "alert 1"]
+
+
+async def test_what_failed_before_the_quiet_hours_is_not_tried_again_within_them(
+    stage: Stage,
+) -> None:
+    """It holds back nothing that may pass, meanwhile."""
+    stage.opens(quiet=QUIET)
+    stage.watch.at = QUIET_BEGINS - timedelta(seconds=1)
+    stage.messenger.refused = {"alert 1"}
+    await stage.hears(stage.raised(1))
+    stage.messenger.refused = set()
+    await stage.sends(NIGHT)
+    assert (stage.messenger.said, stage.post.next_hour()) == ([], MORNING)
+    await stage.hears(stage.raised(2, severity="HIGH"))
+    assert stage.messenger.said == ["alert 2"]
+    await stage.sends(MORNING)
+    assert stage.messenger.said == ["alert 2", "alert 1"]
+
+
+async def test_who_starts_anew_in_quiet_hours_keeps_them(stage: Stage) -> None:
+    stage.opens("mail", quiet=QUIET)
+    stage.opens("digest", quiet=QUIET, digest=facts.Digest(every="hourly"))
+    notice = stage.raised(1)
+    await stage.post.hear([notice])
+    stage.post = stage.opened()
+    streams = [facts.notification_stream(name, notice.position) for name in ("mail", "digest")]
+    await stage.post.recall(streams, [])
+    await stage.sends(NIGHT)
+    assert stage.messenger.brought == []
+    await stage.sends(MORNING)
+    assert len(stage.messenger.brought) == 2
+
+
+async def test_what_a_channel_is_not_for_any_more_is_withdrawn(stage: Stage) -> None:
+    stage.opens()
+    stage.messenger.refused = {"alert 2"}
+    told, waiting = stage.raised(1), stage.raised(2, wheel=2)
+    await stage.hears(told, waiting)
+    stage.messenger.refused = set()
+    stage.changes(severities=("HIGH",))
+    over = stage.cleared(1)
+    await stage.hears(over)
+    await stage.sends(NOON + RETRIED)
+    assert stage.messenger.said == ["alert 1", "XYZ itm is over: OTM"]
+    assert stage.delivery(waiting).error == "the channel is not for such alerts any more"
+
+
+async def test_an_end_is_not_told_where_that_is_wanted_no_more(stage: Stage) -> None:
+    stage.opens()
+    await stage.hears(stage.raised(1))
+    stage.messenger.refused = {"over"}
+    over = stage.cleared(1)
+    await stage.hears(over)
+    stage.messenger.refused = set()
+    stage.changes(cleared=False)
+    await stage.sends(NOON + RETRIED)
+    assert stage.messenger.said == ["alert 1"]
+    assert stage.delivery(over).error == "the channel is not told any more what is over"
+
+
+async def test_a_channel_that_is_set_up_again_is_not_told_what_waited_for_the_old_one(
+    stage: Stage,
+) -> None:
+    stage.opens()
+    told = stage.raised(1)
+    await stage.hears(told)
+    stage.messenger.refused = {"alert 2"}
+    waiting = stage.raised(2, wheel=2)
+    await stage.hears(waiting)
+    stage.watch.at += timedelta(seconds=1)
+    stage.remove("mail")
+    stage.opens()
+    stage.messenger.refused = set()
+    await stage.hears(stage.cleared(1))
+    await stage.sends(NOON + RETRIED)
+    assert stage.messenger.said == ["alert 1"]
+    assert stage.delivery(waiting).error == "the channel was removed"
 
 
 async def test_a_digest_is_one_message_with_all_that_came_together(stage: Stage) -> None:
