@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 
 from adapters import confined, errand
+from adapters.run_notes import Note
 from adapters.shelf import Found
 from domain import facts, plugin, ports, refusals, schedule
 from workers.proxy import Proxy
@@ -82,6 +83,18 @@ async def ran(given: errand.Errand, seconds: int, proxy: Proxy) -> Outcome:
     heard, ended = await _sent(given, seconds, proxy)
     verdict = _verdict(heard, ended, proxy.refused, seconds)
     return Outcome(verdict.outcome, verdict.error, ended.output)
+
+
+def recorded(note: Note, ended: Outcome, now: datetime, alerts: int = 0) -> facts.PluginRan:
+    """What is to be recorded of a run that has ended."""
+    return facts.PluginRan(
+        **msgspec.structs.asdict(note),
+        finished_at=max(now, note.started_at),
+        outcome=ended.outcome,
+        error=ended.error,
+        output=ended.output,
+        alerts=alerts,
+    )
 
 
 async def _sent(

@@ -22,9 +22,8 @@ from uuid import UUID, uuid4
 
 import httpx
 import msgspec
-from msgspec.structs import replace
 
-from adapters import bus, errand, event_store
+from adapters import bus, errand, event_store, run_notes
 from adapters.counter import Counter
 from adapters.settings import Settings
 from adapters.shelf import Found, Shelf
@@ -40,6 +39,8 @@ AT_ONCE: Final = 8
 LOOKED_AT_ONCE: Final = 2
 GONE: Final = "it is not there any more"
 BUSY: Final = "the plugin is running already"
+DIED: Final = "the worker died while it ran"
+NOTES: Final = "plugin_runs"
 API_WITHIN: Final = 30.0
 
 
@@ -55,7 +56,8 @@ async def run(context: running.Context) -> None:
         ledger = Ledger(log, settings.views_path, nudge, context.clock, thread)
         async with _api(settings) as http:
             room = Room(http, context.bus, Counter(context.bus, context.clock))
-            plugins = Plugins(Shelf(settings.plugins_path), ledger, room, context.clock)
+            notes = run_notes.Notes(settings.data_dir / NOTES)
+            plugins = Plugins(Shelf(settings.plugins_path), ledger, notes, room, context.clock)
             deaf = await context.bus.answer(subjects.PLUGINS_ASK, partial(_answer, plugins))
             try:
                 await _until_stopped(context, plugins)
@@ -93,10 +95,18 @@ async def _answer(plugins: Plugins, heard: bus.Heard) -> bytes:
 class Plugins:
     """What is there, what is registered, and what runs."""
 
-    def __init__(self, shelf: Shelf, ledger: Ledger, room: Room, clock: ports.Clock) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        ledger: Ledger,
+        notes: run_notes.Notes,
+        room: Room,
+        clock: ports.Clock,
+    ) -> None:
         self.runs = self.failed = 0
         self._shelf = shelf
         self._ledger = ledger
+        self._notes = notes
         self._room = room
         self._clock = clock
         self._began = clock.now()
@@ -126,6 +136,7 @@ class Plugins:
         """
         if not self._recalled:
             await self._ledger.recall()
+            await self._settle_left()
             self._recalled = True
         found = await asyncio.to_thread(self._shelf.look)
         await self._ledger.learn([*found, *self._seen])
@@ -166,6 +177,13 @@ class Plugins:
 
     # --- when they run
 
+    async def _settle_left(self) -> None:
+        """Record what ran when the worker died; it may be what killed it, and is not run again."""
+        for note in await asyncio.to_thread(lambda: list(self._notes.left())):
+            ended = plugin_runs.Outcome("failed", DIED, "")
+            await self._ledger.finish(plugin_runs.recorded(note, ended, self._clock.now()))
+            await asyncio.to_thread(self._notes.strike, note.run_id)
+
     async def _begin_if_due(self, name: str, state: plugin.Plugin) -> None:
         decided, since = state.decided, state.since
         assert decided is not None
@@ -201,40 +219,44 @@ class Plugins:
         self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
     ) -> None:
         async with self._free:
-            begun = replace(begun, started_at=self._clock.now())
+            found = state.found
+            assert found is not None
+            note = run_notes.Note(
+                run_id=begun.run_id,
+                plugin=begun.plugin,
+                plugin_version=found.plugin_version,
+                due_at=begun.due_at,
+                trigger=trigger,
+                started_at=self._clock.now(),
+            )
             try:
-                await self._run(state, begun, trigger)
+                await self._noted(state, note)
             except Exception:
                 _logger.exception("the run of %s was not recorded", begun.plugin)
 
-    async def _run(
-        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
-    ) -> None:
+    async def _noted(self, state: plugin.Plugin, note: run_notes.Note) -> None:
+        """Run it, and have a note of that on the disk until it is recorded."""
+        await asyncio.to_thread(self._notes.write, note)
+        try:
+            await self._run(state, note)
+        except asyncio.CancelledError:  # it is cut short, and its instant caught up
+            self._notes.strike(note.run_id)
+            raise
+        await asyncio.to_thread(self._notes.strike, note.run_id)
+
+    async def _run(self, state: plugin.Plugin, note: run_notes.Note) -> None:
         found, decided = state.found, state.decided
         assert found is not None
         assert decided is not None
-        proxy = Proxy(begun.plugin, frozenset(decided.grants), self._room, self._clock)
-        given = _errand(begun, trigger, self._shelf.place(found.origin), decided)
+        proxy = Proxy(note.plugin, frozenset(decided.grants), self._room, self._clock)
+        given = _errand(note, self._shelf.place(found.origin), decided)
         ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy)
         self.runs += 1
         self.failed += ended.outcome != "succeeded"
         whole = ended.outcome == "succeeded"
-        await self._ledger.tell(begun.plugin, proxy.alerts, begun.run_id, whole=whole)
-        await self._ledger.finish(
-            facts.PluginRan(
-                plugin=begun.plugin,
-                run_id=begun.run_id,
-                plugin_version=found.plugin_version,
-                due_at=begun.due_at,
-                trigger=trigger,
-                started_at=begun.started_at,
-                finished_at=max(self._clock.now(), begun.started_at),
-                outcome=ended.outcome,
-                error=ended.error,
-                output=ended.output,
-                alerts=len(proxy.alerts),
-            )
-        )
+        await self._ledger.tell(note.plugin, proxy.alerts, note.run_id, whole=whole)
+        ran = plugin_runs.recorded(note, ended, self._clock.now(), alerts=len(proxy.alerts))
+        await self._ledger.finish(ran)
 
     # --- what is asked
 
@@ -286,21 +308,16 @@ async def _logged(work: Awaitable[None]) -> None:
         _logger.exception("a plugin could not be looked at")
 
 
-def _errand(
-    begun: subjects.PluginRunning,
-    trigger: facts.Trigger,
-    place: str,
-    decided: facts.PluginConfigured,
-) -> errand.Errand:
+def _errand(note: run_notes.Note, place: str, decided: facts.PluginConfigured) -> errand.Errand:
     return errand.Errand(
         task="run",
-        plugin=begun.plugin,
+        plugin=note.plugin,
         origin=place,
         memory_mb=decided.memory_mb,
-        run_id=begun.run_id,
-        now=begun.started_at,
-        due_at=begun.due_at,
-        trigger=trigger,
+        run_id=note.run_id,
+        now=note.started_at,
+        due_at=note.due_at,
+        trigger=note.trigger,
         config=decided.config,
         grants=decided.grants,
     )
