@@ -1,9 +1,10 @@
 """A strange program in a process of its own: little around it, a time limit, and no way to stay.
 
 It has none of our environment, so none of our tokens, and its own end of one socket. What it prints
-is heard to its end and only the last of it kept. When its time is over, when it has ended, or when
-we are, it is killed with whatever it started. It is the user's own program under the user's own
-name: this keeps its mistakes apart, not its malice.
+is heard to its end and only the last of it kept. Between it and us is a warden, so that we are not
+its parent: when its time is over, when it has ended, or when we are, that one kills it with
+whatever it started (adapters/warden.py). It is the user's own program under the user's own name:
+this keeps its mistakes apart, not its malice.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ import msgspec
 
 HOME: Final = Path(__file__).resolve().parent.parent
 MARK: Final = "PLUGIN_RUN"
-"""By this variable of its environment a process is known that tried to get away."""
+"""By this variable of its environment a process is known that got away from its warden."""
+WARDEN: Final = Path(__file__).with_name("warden.py")
 THERE_WITHIN: Final = 60.0
 """Seconds that a process may take until it is there, on a machine that has much else to do."""
 OUTPUT_KEPT: Final = 4_000
 _CHUNK: Final = 65_536
 _LAST_WORDS: Final = 1.0
+_ENDED_WITHIN: Final = 8.0
+"""Seconds that a warden may take to kill all, before it is killed itself."""
 _PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR")
 _MODEST: Final = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
@@ -61,14 +65,17 @@ async def run(
     Its time begins when it has said a first line: that it is there, and listens.
     """
     ours, theirs = socket.socketpair()
-    with theirs:
+    holding, held = socket.socketpair()
+    with theirs, held:
+        fds = [held.fileno(), theirs.fileno()]
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", *arguments, str(theirs.fileno())),
+            *(sys.executable, "-I", "-S", str(WARDEN), *map(str, fds)),
+            *(sys.executable, "-P", "-m", *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=_environment(os.environ, mark),
-            pass_fds=[theirs.fileno()],
+            pass_fds=fds,
             start_new_session=True,
         )
     printed = _Printed()
@@ -82,11 +89,27 @@ async def run(
         late = True
     finally:
         ours.close()
-        end(process.pid, mark)
-        await process.wait()
+        status = _told(holding)
+        holding.close()
+        await _gone(process)
+        await asyncio.to_thread(end, process.pid, mark)
+        await _gone(process)
         await asyncio.wait([listening], timeout=_LAST_WORDS)
         listening.cancel()
-    return Ended(process.returncode or 0, late, printed.text)
+    return Ended(process.returncode or 0 if status is None else status, late, printed.text)
+
+
+def _told(holding: socket.socket) -> int | None:
+    """How it ended, if its warden could still say it."""
+    holding.settimeout(0)
+    with suppress(OSError, ValueError):
+        return int(holding.recv(100))
+    return None
+
+
+async def _gone(process: asyncio.subprocess.Process) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(process.wait(), _ENDED_WITHIN)
 
 
 class _Begin(msgspec.Struct, frozen=True):
@@ -150,10 +173,15 @@ def _plain(sign: str) -> str:
     return sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}"
 
 
-def end(leader: int, mark: UUID) -> None:
-    """Kill a process with its group, and what left the group but still bears its mark."""
+def end(warden: int, mark: UUID) -> None:
+    """Kill a warden that does not end by itself, and whoever got away from it with the mark."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+        os.killpg(warden, signal.SIGKILL)
+    sweep(mark)
+
+
+def sweep(mark: UUID) -> None:
+    """Kill whoever bears a mark. Blocking."""
     for pid in _marked(f"{MARK}={mark.hex}".encode()):
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)

@@ -5,12 +5,10 @@ Our own modules are loaded first, then the memory is limited, then the plugin's 
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 import logging
 import os
 import resource
-import signal
 import socket
 import sys
 import traceback
@@ -27,7 +25,6 @@ from plugin.line import Line
 
 MISUSED: Final = 2
 _MEGABYTE: Final = 1024 * 1024
-_PARENT_DEATH_SIGNAL: Final = 1
 _POLITE: Final = 5
 _LONGEST_ERROR: Final = 2_000
 
@@ -37,20 +34,16 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not arguments[0].isdecimal():
         print("usage: python -m plugin FD; it is started by the plugins' worker", file=sys.stderr)
         return MISUSED
-    parent = os.getppid()
     line = Line(socket.socket(fileno=int(arguments[0])))
     given = line.begin()
-    _confine(given.memory_mb, parent)
+    _confine(given.memory_mb)
     line.tell(_done(line, given))
     return 0
 
 
-def _confine(memory_mb: int, parent: int) -> None:
-    """Die with the parent, step back behind it, and take no more than this over what we have."""
+def _confine(memory_mb: int) -> None:
+    """Step back behind the others, and take no more than this over what we have."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit(MISUSED)
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
         most = pages * resource.getpagesize() + memory_mb * _MEGABYTE
         resource.setrlimit(resource.RLIMIT_AS, (most, most))

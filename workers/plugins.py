@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 import httpx
 import msgspec
 
-from adapters import bus, errand, event_store, run_notes
+from adapters import bus, confined, errand, event_store, run_notes
 from adapters.counter import Counter
 from adapters.settings import Settings
 from adapters.shelf import Found, Shelf
@@ -180,6 +180,7 @@ class Plugins:
     async def _settle_left(self) -> None:
         """Record what ran when the worker died; it may be what killed it, and is not run again."""
         for note in await asyncio.to_thread(lambda: list(self._notes.left())):
+            await asyncio.to_thread(confined.sweep, note.run_id)
             ended = plugin_runs.Outcome("failed", DIED, "")
             await self._ledger.finish(plugin_runs.recorded(note, ended, self._clock.now()))
             await asyncio.to_thread(self._notes.strike, note.run_id)

@@ -1,12 +1,16 @@
 """Plugins across a restart of their worker: nothing is lost, nothing runs twice."""
 
+import signal
+import subprocess
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+from adapters import confined
 from tests.api import house as houses
 from tests.api.client import Client
 from tests.api.test_plugins import FINE, found, ready, run, written
-from tests.api.waiting import until
+from tests.api.waiting import PATIENCE, until
 from workers import plugins
 
 
@@ -49,8 +53,10 @@ def test_a_run_in_which_the_worker_died_has_failed_and_is_not_caught_up(
         [note] = until(lambda: list(notes.glob("*.json")))
         said = note.read_bytes()
     assert not note.exists()
-    note.write_bytes(said)  # as a death would have left it
+    note.write_bytes(said)  # as a death would have left it, and somebody whom it had started
+    started = subprocess.Popen(["sleep", "10000"], env={confined.MARK: UUID(note.stem).hex})
     with houses.plugged(house):
+        assert started.wait(PATIENCE) == -signal.SIGKILL
         [ran] = until(lambda: client.get("/plugins/fatal/runs").data)
         until(lambda: found(client, "fatal"))
         assert (ran["outcome"], ran["error"], ran["trigger"]) == (
