@@ -12,6 +12,8 @@ import resource
 import socket
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,7 @@ MISUSED: Final = 2
 _MEGABYTE: Final = 1024 * 1024
 _POLITE: Final = 5
 _LONGEST_ERROR: Final = 2_000
+_LONGEST_DESCRIPTION: Final = 1_000
 
 
 def main(arguments: list[str]) -> int:
@@ -58,7 +61,9 @@ def _done(line: Line, given: errand.Errand) -> errand.Told | errand.Finished:
     try:
         found = loading.load(given.plugin, given.origin)
         if given.task == "inspect":
-            return _told(found)
+            told = _told(found)
+            errand.line(told)  # what cannot be said is its fault
+            return told
     except BaseException as error:  # noqa: BLE001  also what calls sys.exit when it is loaded
         return errand.Finished(_outcome(error, "broken"), _said(error))
     return _run(found, line, given)
@@ -68,7 +73,9 @@ def _told(found: type[Plugin]) -> errand.Told:
     return errand.Told(
         name=found.name,
         version=str(found.version),
-        description=inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0],
+        description=inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0][
+            :_LONGEST_DESCRIPTION
+        ],
         schedule=found.default_schedule,
         market_hours=found.default_market_hours,
         config_schema=msgspec.json.encode(msgspec.json.schema(found.config)).decode(),
@@ -83,13 +90,13 @@ def _run(found: type[Plugin], line: Line, given: errand.Errand) -> errand.Finish
     except BaseException as error:  # noqa: BLE001  its configuration, or its own beginning
         return errand.Finished(_outcome(error, "failed"), _said(error))
     try:
-        plugin.on_startup(context)
-        plugin.execute(context)
-        plugin.on_success(context)
+        _do(plugin.on_startup, context)
+        _do(plugin.execute, context)
+        _do(plugin.on_success, context)
     except BaseException as error:  # noqa: BLE001  whatever it is, the run has failed
         if isinstance(error, MemoryError):
             traceback.clear_frames(error.__traceback__)
-        traceback.print_exc()
+        _print_error()
         _also_say(plugin, context, error)
         return errand.Finished(_outcome(error, "failed"), _said(error))
     return errand.Finished("succeeded")
@@ -99,8 +106,23 @@ def _also_say(plugin: Plugin, context: Context, error: BaseException) -> None:
     if not isinstance(error, Exception):
         return
     try:
-        plugin.on_failure(context, error)
+        _do(plugin.on_failure, context, error)
     except BaseException:  # noqa: BLE001  it has failed already
+        _print_error()
+
+
+def _do(method: Callable[..., object], *arguments: object) -> None:
+    """Call what a plugin does. Raises loading.Unfit where that is only the beginning of it."""
+    begun = method(*arguments)
+    if inspect.iscoroutine(begun) or inspect.isgenerator(begun) or inspect.isasyncgen(begun):
+        if not inspect.isasyncgen(begun):
+            begun.close()
+        raise loading.Unfit(f"{method.__name__} must be a plain `def` that yields nothing")
+
+
+def _print_error() -> None:
+    """Where it is printed to is the plugin's to close."""
+    with suppress(Exception):
         traceback.print_exc()
 
 
@@ -111,7 +133,7 @@ def _outcome(error: BaseException, otherwise: Any) -> Any:
 def _said(error: BaseException) -> str:
     """The last line of a traceback, and for what cannot be read the place."""
     told = "".join(traceback.format_exception_only(error)).strip()
-    return told[-_LONGEST_ERROR:]
+    return told[-_LONGEST_ERROR:].encode("utf-8", "backslashreplace").decode()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
@@ -140,5 +141,11 @@ def _verdict(
     if isinstance(heard, errand.Finished):
         return Outcome(heard.outcome, heard.error, output)
     if ended.status < 0:
-        return Outcome("failed", f"ended by {signal.Signals(-ended.status).name}", output)
+        return Outcome("failed", f"ended by {_named(-ended.status)}", output)
     return Outcome("failed", f"{_SAID_TOO_LITTLE}, with status {ended.status}", output)
+
+
+def _named(number: int) -> str:
+    with suppress(ValueError):  # those between the first and the last of real time have no name
+        return signal.Signals(number).name
+    return f"signal {number}"

@@ -113,6 +113,7 @@ class Plugins:
         self._recalled = False
         self._seen: dict[str, facts.PluginRegistered] = {}
         self._digests: dict[str, str] = {}
+        self._silent: set[str] = set()
         self._inspecting: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, tuple[subjects.PluginRunning, asyncio.Task[None]]] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -142,6 +143,7 @@ class Plugins:
         await self._ledger.learn([*found, *self._seen])
         self._inspect(found)
         await self._miss(found)
+        await self._silence_removed()
         for name, state in list(self._ledger.states.items()):
             if state.is_due_at_all and name not in self._running:
                 await self._begin_if_due(name, state)
@@ -174,6 +176,14 @@ class Plugins:
                 await self._ledger.reload(facts.PluginRegistered(**(kept | {"fault": GONE})))
             elif name in self._seen and name not in self._inspecting:
                 await self._ledger.reload(self._seen[name])
+
+    async def _silence_removed(self) -> None:
+        for name, state in list(self._ledger.states.items()):
+            if state.found is not None:
+                self._silent.discard(name)
+            elif state.version and name not in self._silent and name not in self._running:
+                await self._ledger.silence(name)
+                self._silent.add(name)
 
     # --- when they run
 

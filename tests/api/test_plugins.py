@@ -152,6 +152,35 @@ def test_an_alert_is_over_when_a_good_run_tells_it_no_more(
         until(partial(stands, client, left))
 
 
+def test_what_is_not_run_because_it_is_async_is_no_good_run(
+    client: Client, directory: Path, write: Write
+) -> None:
+    ready(client, write("later"))
+    run(client, "later")
+    until(lambda: alerts(client, "later"))
+    code = (directory / "later.py").read_text().replace("def execute", "async def execute")
+    whole(directory, "later", code.replace("1.0", "2.0"))
+    until(lambda: client.get("/plugins/later").data["plugin_version"] == "2.0")
+    done = run(client, "later")
+    assert (done["outcome"], "must be a plain `def`" in done["error"]) == ("failed", True)
+    assert alerts(client, "later", status="active")
+
+
+def test_the_alerts_of_a_plugin_that_is_removed_are_over(client: Client, write: Write) -> None:
+    ready(client, write("leaving"))
+    run(client, "leaving")
+    until(lambda: alerts(client, "leaving", status="active"))
+    client.delete("/plugins/leaving")
+    until(lambda: not alerts(client, "leaving", status="active"))
+
+
+def test_a_long_description_is_cut(client: Client, directory: Path) -> None:
+    long = HEAD.replace("Says something.", "word " * 1_000).format(name="wordy", version="1")
+    whole(directory, "wordy", long)
+    told = until(lambda: found(client, "wordy"))
+    assert (told["fault"], len(told["description"])) == (None, 1_000)
+
+
 def stands(client: Client, left: list[str]) -> bool:
     active = alerts(client, "watcher", status="active")
     return sorted(each["message"].removeprefix("look at ") for each in active) == left
@@ -166,6 +195,23 @@ BAD = {
     "raises": ("raise ValueError('the moon is wrong')", "failed", "ValueError: the moon is wrong"),
     "leaves": ("import os\nos._exit(7)", "failed", "it ended without a word, with status 7"),
     "crashes": ("import os\nos.abort()", "failed", "ended by SIGABRT"),
+    "times": ("import os\nos.kill(os.getpid(), 40)", "failed", "ended by signal 40"),
+    "mutes": (
+        "import sys\nsys.stdout.close()\nsys.stderr.close()\nraise ValueError('really')",
+        "failed",
+        "ValueError: really",
+    ),
+    "cuts": (
+        "import os\nos.close(1)\nos.close(2)\nraise ValueError('so')",
+        "failed",
+        "ValueError: so",
+    ),
+    "halves": ("raise ValueError('\\ud800')", "failed", "ValueError: \\ud800"),
+    "yields": (
+        "context.alert('no')\nyield",
+        "failed",
+        "plugin.loading.Unfit: execute must be a plain `def` that yields nothing",
+    ),
     "exits": ("raise SystemExit(3)", "failed", "SystemExit: 3"),
     "closes": (
         "context.api.close_trade('5a1f8f0e-4a3c-5c55-9d4e-0e6f3f6b8d11', price_per_share=1)",
@@ -257,6 +303,8 @@ def test_a_plugin_sees_no_secret_of_ours_in_its_environment(client: Client, writ
         ("empty", "", "0 classes"),
         ("misnamed", HEAD.format(name="other", version="1"), "calls itself 'other'"),
         ("quits", "raise SystemExit\n", "SystemExit"),
+        ("shoots", "import os\nos.kill(os.getpid(), 40)\n", "ended by signal 40"),
+        ("unsaid", HEAD.format(name="unsaid", version="\\ud800"), "UnicodeEncodeError"),
         (
             "timeless",
             HEAD.format(name="timeless", version="1").replace("0 16", "61 16"),
