@@ -44,11 +44,35 @@ Answer = Callable[[bytes], Awaitable[bytes | None]]
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How it ended: its exit status, whether its time was over, and the last that it printed."""
+    """How it ended: its exit status, whether its time was over, and the last that it printed.
+
+    On its leash its time is over when that is pulled.
+    """
 
     status: int
     late: bool
     output: str
+
+
+class Leash:
+    """By this a run can be ended before its time; `why` says what for, once it is."""
+
+    def __init__(self) -> None:
+        self.why: str | None = None
+        self._limit: asyncio.Timeout | None = None
+
+    def hold(self, limit: asyncio.Timeout) -> None:
+        """The run has begun, within this limit."""
+        self._limit = limit
+        if self.why is not None:
+            limit.reschedule(0)
+
+    def pull(self, why: str) -> None:
+        """End the run, now or as soon as it begins."""
+        self.why = self.why or why
+        if self._limit is not None:
+            with suppress(RuntimeError):  # it has just ended by itself
+                self._limit.reschedule(0)
 
 
 async def run(
@@ -59,6 +83,7 @@ async def run(
     answer: Answer,
     *,
     longest: int,
+    leash: Leash,
 ) -> Ended:
     """Run a module of Python, say `first` to it, and answer it line by line until it is done.
 
@@ -66,37 +91,45 @@ async def run(
     """
     ours, theirs = socket.socketpair()
     holding, held = socket.socketpair()
-    with theirs, held:
-        fds = [held.fileno(), theirs.fileno()]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(WARDEN), *map(str, fds)),
-            *(sys.executable, "-P", "-m", *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=_environment(os.environ, mark),
-            pass_fds=fds,
-            start_new_session=True,
-        )
-    printed = _Printed()
-    listening = asyncio.create_task(printed.hear(process.stdout))
-    late = False
-    try:
-        async with asyncio.timeout(THERE_WITHIN) as limit:
-            await _talk(ours, _Begin(first, seconds, limit), answer, longest)
-            await process.wait()
-    except TimeoutError:
-        late = True
-    finally:
-        ours.close()
-        status = _told(holding)
-        holding.close()
-        await _gone(process)
-        await asyncio.to_thread(end, process.pid, mark)
-        await _gone(process)
-        await asyncio.wait([listening], timeout=_LAST_WORDS)
-        listening.cancel()
+    with ours, holding:
+        with theirs, held:
+            process = await _begun(arguments, mark, [held.fileno(), theirs.fileno()])
+        printed = _Printed()
+        listening = asyncio.create_task(printed.hear(process.stdout))
+        late, status = False, None
+        try:
+            async with asyncio.timeout(THERE_WITHIN) as limit:
+                leash.hold(limit)
+                await _talk(ours, _Begin(first, seconds, limit), answer, longest)
+                await process.wait()
+                status = _told(holding)
+        except TimeoutError:
+            late = True
+        finally:
+            ours.close()
+            holding.close()
+            await _gone(process)
+            await asyncio.to_thread(end, process.pid, mark)
+            await _gone(process)
+            await asyncio.wait([listening], timeout=_LAST_WORDS)
+            listening.cancel()
     return Ended(process.returncode or 0 if status is None else status, late, printed.text)
+
+
+async def _begun(
+    arguments: Sequence[str], mark: UUID, fds: Sequence[int]
+) -> asyncio.subprocess.Process:
+    """A warden that holds these ends, the second for the module that it runs."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-S", str(WARDEN), *map(str, fds)),
+        *(sys.executable, "-P", "-m", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=_environment(os.environ, mark),
+        pass_fds=fds,
+        start_new_session=True,
+    )
 
 
 def _told(holding: socket.socket) -> int | None:

@@ -43,7 +43,7 @@ async def inspected(found: Found, place: str, clock: ports.Clock) -> facts.Plugi
         now=now,
         due_at=now,
     )
-    heard, ended = await _sent(given, INSPECT_WITHIN, None)
+    heard, ended = await _sent(given, INSPECT_WITHIN, None, confined.Leash())
     if isinstance(heard, errand.Told):
         fault = _never_due(heard, now)
         return _registered(found, None if fault else heard, fault)
@@ -79,9 +79,11 @@ def _registered(
     )
 
 
-async def ran(given: errand.Errand, seconds: int, proxy: Proxy) -> Outcome:
+async def ran(given: errand.Errand, seconds: int, proxy: Proxy, leash: confined.Leash) -> Outcome:
     """Run a plugin, and answer what it asks. Never raises for what the plugin does."""
-    heard, ended = await _sent(given, seconds, proxy)
+    heard, ended = await _sent(given, seconds, proxy, leash)
+    if ended.late and leash.why is not None:
+        return Outcome("failed", leash.why, ended.output)
     verdict = _verdict(heard, ended, proxy.refused, seconds)
     return Outcome(verdict.outcome, verdict.error, ended.output)
 
@@ -99,7 +101,7 @@ def recorded(note: Note, ended: Outcome, now: datetime, alerts: int = 0) -> fact
 
 
 async def _sent(
-    given: errand.Errand, seconds: float, proxy: Proxy | None
+    given: errand.Errand, seconds: float, proxy: Proxy | None, leash: confined.Leash
 ) -> tuple[errand.Told | errand.Finished | None, confined.Ended]:
     """The last word of a process, if it had one, and how it ended."""
     last: list[errand.Told | errand.Finished] = []
@@ -122,6 +124,7 @@ async def _sent(
         errand.line(given),
         answer,
         longest=errand.LONGEST_WORD,
+        leash=leash,
     )
     return (last[-1] if last else None), ended
 

@@ -15,6 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -92,6 +93,17 @@ async def _answer(plugins: Plugins, heard: bus.Heard) -> bytes:
     return msgspec.json.encode(await plugins.reply(question))
 
 
+@dataclass
+class Run:
+    """A run under way; `state` is the plugin as it was seen last."""
+
+    begun: subjects.PluginRunning
+    trigger: facts.Trigger
+    state: plugin.Plugin
+    leash: confined.Leash = field(default_factory=confined.Leash)
+    task: asyncio.Task[None] | None = None
+
+
 class Plugins:
     """What is there, what is registered, and what runs."""
 
@@ -115,7 +127,7 @@ class Plugins:
         self._digests: dict[str, str] = {}
         self._silent: set[str] = set()
         self._inspecting: dict[str, asyncio.Task[None]] = {}
-        self._running: dict[str, tuple[subjects.PluginRunning, asyncio.Task[None]]] = {}
+        self._running: dict[str, Run] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
         self._free_to_look = asyncio.Semaphore(LOOKED_AT_ONCE)
 
@@ -141,6 +153,7 @@ class Plugins:
             self._recalled = True
         found = await asyncio.to_thread(self._shelf.look)
         await self._ledger.learn([*found, *self._seen])
+        self._end_unwanted()
         self._inspect(found)
         await self._miss(found)
         await self._silence_removed()
@@ -221,47 +234,59 @@ class Plugins:
         begun = subjects.PluginRunning(
             run_id=run_id, plugin=name, due_at=due, started_at=self._clock.now()
         )
-        work = self._ran(state, begun, trigger)
-        self._running[name] = (begun, asyncio.create_task(work, name=f"plugin {name}"))
-        self._running[name][1].add_done_callback(lambda _: self._running.pop(name, None))
+        run = self._running[name] = Run(begun, trigger, state)
+        run.task = asyncio.create_task(self._ran(run), name=f"plugin {name}")
+        run.task.add_done_callback(lambda _: self._running.pop(name, None))
         return begun
 
-    async def _ran(
-        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
-    ) -> None:
+    def _end_unwanted(self) -> None:
+        """End the runs of what has been removed or disabled since it was seen last."""
+        for name, run in self._running.items():
+            state = self._ledger.states[name]
+            if why := plugin.ended_by(run.state, state):
+                run.leash.pull(why)
+            run.state = state
+
+    async def _granted(self, name: str) -> tuple[str, ...]:
+        await self._ledger.learn([name])
+        decided = self._ledger.states[name].decided
+        return () if decided is None else decided.grants
+
+    async def _ran(self, run: Run) -> None:
         async with self._free:
-            found = state.found
-            assert found is not None
+            found = run.state.found
+            if found is None or run.leash.why is not None:
+                return
             note = run_notes.Note(
-                run_id=begun.run_id,
-                plugin=begun.plugin,
+                run_id=run.begun.run_id,
+                plugin=run.begun.plugin,
                 plugin_version=found.plugin_version,
-                due_at=begun.due_at,
-                trigger=trigger,
+                due_at=run.begun.due_at,
+                trigger=run.trigger,
                 started_at=self._clock.now(),
             )
             try:
-                await self._noted(state, note)
+                await self._noted(run, note)
             except Exception:
-                _logger.exception("the run of %s was not recorded", begun.plugin)
+                _logger.exception("the run of %s was not recorded", run.begun.plugin)
 
-    async def _noted(self, state: plugin.Plugin, note: run_notes.Note) -> None:
+    async def _noted(self, run: Run, note: run_notes.Note) -> None:
         """Run it, and have a note of that on the disk until it is recorded."""
         await asyncio.to_thread(self._notes.write, note)
         try:
-            await self._run(state, note)
+            await self._run(run, note)
         except asyncio.CancelledError:  # it is cut short, and its instant caught up
             self._notes.strike(note.run_id)
             raise
         await asyncio.to_thread(self._notes.strike, note.run_id)
 
-    async def _run(self, state: plugin.Plugin, note: run_notes.Note) -> None:
-        found, decided = state.found, state.decided
+    async def _run(self, run: Run, note: run_notes.Note) -> None:
+        found, decided = run.state.found, run.state.decided
         assert found is not None
         assert decided is not None
-        proxy = Proxy(note.plugin, frozenset(decided.grants), self._room, self._clock)
+        proxy = Proxy(note.plugin, partial(self._granted, note.plugin), self._room, self._clock)
         given = _errand(note, self._shelf.place(found.origin), decided)
-        ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy)
+        ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy, run.leash)
         self.runs += 1
         self.failed += ended.outcome != "succeeded"
         whole = ended.outcome == "succeeded"
@@ -283,7 +308,7 @@ class Plugins:
             why = "not registered" if state.found is None else f"broken: {state.found.fault}"
             return subjects.PluginReply(conflict=f"the plugin is {why}")
         if name in self._running:
-            begun, _ = self._running[name]
+            begun = self._running[name].begun
             same = begun.run_id == question.order.id
             return subjects.PluginReply(run=begun, conflict=None if same else BUSY)
         run_id, now = question.order.id, self._clock.now()
@@ -291,7 +316,8 @@ class Plugins:
 
     async def stop(self) -> None:
         """End what runs; a run that is cut short is not recorded, and its instant is caught up."""
-        tasks = [*self._inspecting.values(), *(task for _, task in self._running.values())]
+        tasks = [*self._inspecting.values()]
+        tasks += [run.task for run in self._running.values() if run.task is not None]
         for task in tasks:
             task.cancel()
         if tasks:

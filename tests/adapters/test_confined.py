@@ -31,7 +31,8 @@ given = errand.Errand(
     run_id=uuid.UUID(sys.argv[2]), now=at, due_at=at,
 )
 asyncio.run(confined.run(
-    ["plugin"], 10_000, given.run_id, errand.line(given), silent, longest=1_000_000
+    ["plugin"], 10_000, given.run_id, errand.line(given), silent,
+    longest=1_000_000, leash=confined.Leash(),
 ))
 """
 SLEEPER = """
@@ -142,7 +143,7 @@ def left(tmp_path: Path) -> Iterator[Left]:
         os.kill(pid, signal.SIGKILL)
 
 
-async def ended(left: Left) -> confined.Ended:
+async def ended(left: Left, leash: confined.Leash | None = None) -> confined.Ended:
     at = datetime(2026, 3, 2, tzinfo=UTC)
     given = errand.Errand(
         task="run",
@@ -154,7 +155,15 @@ async def ended(left: Left) -> confined.Ended:
         due_at=at,
     )
     said = errand.line(given)
-    return await confined.run(["plugin"], 60, left.run_id, said, left.hear, longest=1_000_000)
+    return await confined.run(
+        ["plugin"],
+        60,
+        left.run_id,
+        said,
+        left.hear,
+        longest=1_000_000,
+        leash=leash or confined.Leash(),
+    )
 
 
 @pytest.mark.parametrize("how", LEAVERS)
@@ -184,3 +193,11 @@ def test_who_is_killed_without_a_word_leaves_nobody_that_a_plugin_started(left: 
         keeper.kill()
         keeper.wait()
     until(lambda: not left.alive())
+
+
+async def test_a_run_can_be_ended_before_its_time_and_before_it_begins(left: Left) -> None:
+    left.write("time.sleep(10_000)")
+    leash = confined.Leash()
+    leash.pull("enough")
+    done = await ended(left, leash)
+    assert (done.late, left.alive()) == (True, set())

@@ -394,6 +394,43 @@ def test_one_run_of_a_plugin_at_a_time(client: Client, write: Write) -> None:
     until(lambda: ended(client, "slow", first))
 
 
+@pytest.mark.parametrize(
+    ("name", "method", "path", "why"),
+    [
+        ("unwished", "DELETE", "", "the plugin was removed"),
+        ("stopped", "POST", "/disable", "the plugin was disabled"),
+    ],
+)
+def test_a_run_of_what_is_not_wanted_any_more_is_ended(
+    client: Client, write: Write, name: str, method: str, path: str, why: str
+) -> None:
+    ready(
+        client, write(name, "print('here')\nimport time\ntime.sleep(10_000)"), timeout_seconds=600
+    )
+    run_id = begun(client, name)
+    assert client.ask(method, f"/plugins/{name}{path}").status == 200
+    done = until(lambda: ended(client, name, run_id))
+    assert (done["outcome"], done["error"]) == ("failed", why)
+
+
+def test_what_was_granted_can_be_taken_back_from_a_run(client: Client, write: Write) -> None:
+    body = """
+    while True:
+        try:
+            context.api.watch(symbol="SPY")
+        except Exception as error:
+            if "not granted" in str(error):
+                raise
+    """
+    ready(client, write("eager", body), timeout_seconds=600)
+    client.put("/plugins/eager/grants", {"commands": ["watchlist.watch"]})
+    run_id = begun(client, "eager")
+    until(lambda: client.get("/watchlist").data)
+    client.put("/plugins/eager/grants", {"commands": []})
+    done = until(lambda: ended(client, "eager", run_id))
+    assert (done["outcome"], done["error"]) == ("refused", "watchlist.watch was not granted")
+
+
 # --- orders -----------------------------------------------------------------------------------
 
 
