@@ -16,16 +16,18 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
+from adapters import warden
+
 HOME: Final = Path(__file__).resolve().parent.parent
 MARK: Final = "PLUGIN_RUN"
 """By this variable of its environment a process is known that got away from its warden."""
-WARDEN: Final = Path(__file__).with_name("warden.py")
 THERE_WITHIN: Final = 60.0
 """Seconds that a process may take until it is there, on a machine that has much else to do."""
 OUTPUT_KEPT: Final = 4_000
@@ -46,12 +48,14 @@ Answer = Callable[[bytes], Awaitable[bytes | None]]
 class Ended(msgspec.Struct, frozen=True):
     """How it ended: its exit status, whether its time was over, and the last that it printed.
 
-    On its leash its time is over when that is pulled.
+    On its leash its time is over when that is pulled. `heavy` is what took too much memory with
+    all that it had started.
     """
 
     status: int
     late: bool
     output: str
+    heavy: bool = False
 
 
 class Leash:
@@ -83,11 +87,13 @@ async def run(
     answer: Answer,
     *,
     longest: int,
+    memory_mb: int,
     leash: Leash,
 ) -> Ended:
     """Run a module of Python, say `first` to it, and answer it line by line until it is done.
 
-    Its time begins when it has said a first line: that it is there, and listens.
+    Its time begins when it has said a first line: that it is there, and listens. What it takes
+    then, with all that it starts, may grow by so much memory.
     """
     ours, theirs = socket.socketpair()
     holding, held = socket.socketpair()
@@ -96,13 +102,14 @@ async def run(
             process = await _begun(arguments, mark, [held.fileno(), theirs.fileno()])
         printed = _Printed()
         listening = asyncio.create_task(printed.hear(process.stdout))
-        late, status = False, None
+        late, told = False, None
         try:
             async with asyncio.timeout(THERE_WITHIN) as limit:
                 leash.hold(limit)
-                await _talk(ours, _Begin(first, seconds, limit), answer, longest)
+                begin = _Begin(first, seconds, limit, partial(_allow, holding, memory_mb))
+                await _talk(ours, begin, answer, longest)
                 await process.wait()
-                status = _told(holding)
+                told = _told(holding)
         except TimeoutError:
             late = True
         finally:
@@ -113,7 +120,9 @@ async def run(
             await _gone(process)
             await asyncio.wait([listening], timeout=_LAST_WORDS)
             listening.cancel()
-    return Ended(process.returncode or 0 if status is None else status, late, printed.text)
+    heavy = told == warden.OVER
+    status = process.returncode or 0 if told is None or heavy else int(told)
+    return Ended(status, late, printed.text, heavy)
 
 
 async def _begun(
@@ -121,7 +130,7 @@ async def _begun(
 ) -> asyncio.subprocess.Process:
     """A warden that holds these ends, the second for the module that it runs."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", str(WARDEN), *map(str, fds)),
+        *(sys.executable, "-I", "-S", str(warden.__file__), *map(str, fds)),
         *(sys.executable, "-P", "-m", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -132,11 +141,16 @@ async def _begun(
     )
 
 
-def _told(holding: socket.socket) -> int | None:
+def _allow(holding: socket.socket, memory_mb: int) -> None:
+    with suppress(OSError):  # a warden that is gone weighs nobody
+        holding.send(str(memory_mb).encode())
+
+
+def _told(holding: socket.socket) -> str | None:
     """How it ended, if its warden could still say it."""
     holding.settimeout(0)
-    with suppress(OSError, ValueError):
-        return int(holding.recv(100))
+    with suppress(OSError):
+        return holding.recv(100).decode("ascii") or None
     return None
 
 
@@ -146,11 +160,12 @@ async def _gone(process: asyncio.subprocess.Process) -> None:
 
 
 class _Begin(msgspec.Struct, frozen=True):
-    """What is said to a process that is there, and the limit that it has from then on."""
+    """What is said to a process that is there, and the limits that it has from then on."""
 
     first: bytes
     seconds: float
     limit: asyncio.Timeout
+    weigh: Callable[[], None]
 
 
 async def _talk(ours: socket.socket, begin: _Begin, answer: Answer, longest: int) -> None:
@@ -159,6 +174,7 @@ async def _talk(ours: socket.socket, begin: _Begin, answer: Answer, longest: int
         if not await reader.readline():
             return
         begin.limit.reschedule(asyncio.get_running_loop().time() + begin.seconds)
+        begin.weigh()
         writer.write(begin.first)
         await writer.drain()
         while said := await reader.readline():
@@ -206,10 +222,10 @@ def _plain(sign: str) -> str:
     return sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}"
 
 
-def end(warden: int, mark: UUID) -> None:
+def end(pid: int, mark: UUID) -> None:
     """Kill a warden that does not end by itself, and whoever got away from it with the mark."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(warden, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
     sweep(mark)
 
 

@@ -1,7 +1,8 @@
 """`python warden.py HELD LINE PROGRAM ...`: runs a program, and ends all that it has started.
 
-    warden  ──(exit status)──▶ who started it    when the program has ended, and all with it
-    warden  ◀──(the end of HELD)── who started it, or its death: that ends the program
+    warden  ◀──(megabytes)── who started it             what all may take over what they have now
+    warden  ──(exit status, or OVER)──▶ who started it  the program has ended, and all with it
+    warden  ◀──(end of HELD)── who started it           that, or its death, ends the program
 
 What the program starts, and lets go, comes back to the warden as its child (on Linux), in whatever
 session, under whatever name; so it is found. What has to do with nothing of ours is not loaded.
@@ -27,6 +28,8 @@ _SET_CHILD_SUBREAPER: Final = 36
 _DEAF_TO: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _END_WITHIN: Final = 5.0
 _PAUSE: Final = 0.001
+_WEIGH_EVERY: Final = 0.5
+OVER: Final = "over"
 
 
 def main(arguments: list[str]) -> int:
@@ -72,6 +75,8 @@ class Warden:
         self._held = held
         self._leader = leader
         self._status: int | None = None
+        self._most: int | None = None
+        self._weigh_at = 0.0
 
     def keep(self) -> None:
         """Wait for the end of either, end all the others, and say how the program ended."""
@@ -80,16 +85,34 @@ class Warden:
         signal.set_wakeup_fd(waking.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._bury()  # who died before we listened
-        while self._status is None:
-            ready, _, _ = select.select([self._held, woken], [], [])
+        is_held, is_over = True, False
+        while is_held and not is_over and self._status is None:
+            ready, _, _ = select.select([self._held, woken], [], [], _WEIGH_EVERY)
             if woken in ready:
                 woken.recv(4096)
                 self._bury()
             if self._held in ready:
-                break
+                is_held = self._hear()
+            is_over = self._is_over()
         self._end_all()
         with suppress(OSError):
-            self._held.send(str(self._status).encode())
+            self._held.send((OVER if is_over else str(self._status)).encode())
+
+    def _hear(self) -> bool:
+        """How much may be taken; whether anybody is there to say it."""
+        with suppress(OSError):
+            if said := self._held.recv(100):
+                self._most = _weight() + int(said) * 1024
+                return True
+        return False
+
+    def _is_over(self) -> bool:
+        """Whether they take too much together; one alone has a limit of its own."""
+        has_ended = self._status is not None
+        if has_ended or self._most is None or time.monotonic() < self._weigh_at:
+            return False
+        self._weigh_at = time.monotonic() + _WEIGH_EVERY
+        return len(set(_descendants(os.getpid()))) > 1 and _weight() > self._most
 
     def _bury(self) -> bool:
         """Take in whoever has died; whether there is anybody left."""
@@ -131,6 +154,19 @@ def _descendants(of: int) -> Iterator[int]:
             for child in (thread / "children").read_text("ascii").split():
                 yield int(child)
                 yield from _descendants(int(child))
+
+
+def _weight() -> int:
+    """Kilobytes that all take together; what several share counts once (Linux)."""
+    return sum(map(_share, set(_descendants(os.getpid()))))
+
+
+def _share(pid: int) -> int:
+    with suppress(OSError, ValueError):
+        said = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+        rows = (line.split() for line in said.splitlines())
+        return sum(int(row[1]) for row in rows if row[0] in {"Pss:", "SwapPss:"})
+    return 0
 
 
 def _kill(pid: int, number: signal.Signals) -> None:

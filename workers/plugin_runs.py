@@ -18,6 +18,7 @@ from workers.proxy import Proxy
 
 MODULE: Final = "plugin"
 INSPECT_WITHIN: Final = 30.0
+TOO_HEAVY: Final = "it and what it has started took more memory than it may"
 _SAID_TOO_LITTLE: Final = "it ended without a word"
 
 
@@ -124,6 +125,7 @@ async def _sent(
         errand.line(given),
         answer,
         longest=errand.LONGEST_WORD,
+        memory_mb=given.memory_mb,
         leash=leash,
     )
     return (last[-1] if last else None), ended
@@ -143,6 +145,8 @@ def _verdict(
         return Outcome("refused", refused, output)
     if isinstance(heard, errand.Finished):
         return Outcome(heard.outcome, heard.error, output)
+    if ended.heavy:
+        return Outcome("out_of_memory", TOO_HEAVY, output)
     if ended.status < 0:
         return Outcome("failed", f"ended by {_named(-ended.status)}", output)
     return Outcome("failed", f"{_SAID_TOO_LITTLE}, with status {ended.status}", output)

@@ -32,7 +32,7 @@ given = errand.Errand(
 )
 asyncio.run(confined.run(
     ["plugin"], 10_000, given.run_id, errand.line(given), silent,
-    longest=1_000_000, leash=confined.Leash(),
+    longest=1_000_000, memory_mb=128, leash=confined.Leash(),
 ))
 """
 SLEEPER = """
@@ -162,6 +162,7 @@ async def ended(left: Left, leash: confined.Leash | None = None) -> confined.End
         said,
         left.hear,
         longest=1_000_000,
+        memory_mb=128,
         leash=leash or confined.Leash(),
     )
 
@@ -201,3 +202,28 @@ async def test_a_run_can_be_ended_before_its_time_and_before_it_begins(left: Lef
     leash.pull("enough")
     done = await ended(left, leash)
     assert (done.late, left.alive()) == (True, set())
+
+
+FAMILY = """
+def grow():
+    if os.fork() == 0:
+        mine = bytearray(b"x" * {each})
+        time.sleep(10_000)
+
+shared = bytearray(b"x" * 30_000_000)
+for _ in range(6):
+    grow()
+time.sleep({seconds})
+"""
+
+
+async def test_a_family_is_weighed_together(left: Left) -> None:
+    left.write(FAMILY.format(each=30_000_000, seconds=10_000))
+    done = await ended(left)
+    assert (left.heard, done.heavy, done.late, left.alive()) == (None, True, False, set())
+
+
+async def test_what_a_family_shares_is_weighed_once(left: Left) -> None:
+    left.write(FAMILY.format(each=1, seconds=1.5))
+    await ended(left)
+    assert left.heard == errand.Finished("succeeded")

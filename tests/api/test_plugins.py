@@ -192,6 +192,18 @@ BAD = {
     "sleeps": ("import time\ntime.sleep(10_000)", "timed_out", "not done within 2 s"),
     "spins": ("while True: pass", "timed_out", "not done within 2 s"),
     "eats": ("all = []\nwhile True: all.append(bytearray(10_000_000))", "out_of_memory", None),
+    "breeds": (
+        """
+        import os, time
+        for _ in range(8):
+            if os.fork() == 0:
+                mine = bytearray(b"x" * 40_000_000)
+                time.sleep(10_000)
+        time.sleep(10_000)
+        """,
+        "out_of_memory",
+        "it and what it has started took more memory than it may",
+    ),
     "raises": ("raise ValueError('the moon is wrong')", "failed", "ValueError: the moon is wrong"),
     "leaves": ("import os\nos._exit(7)", "failed", "it ended without a word, with status 7"),
     "crashes": ("import os\nos.abort()", "failed", "ended by SIGABRT"),
