@@ -49,13 +49,14 @@ class Ended(msgspec.Struct, frozen=True):
     """How it ended: its exit status, whether its time was over, and the last that it printed.
 
     On its leash its time is over when that is pulled. `heavy` is what took too much memory with
-    all that it had started.
+    all that it had started, `unkept` what its warden died of.
     """
 
     status: int
     late: bool
     output: str
     heavy: bool = False
+    unkept: bool = False
 
 
 class Leash:
@@ -122,7 +123,7 @@ async def run(
             listening.cancel()
     heavy = told == warden.OVER
     status = process.returncode or 0 if told is None or heavy else int(told)
-    return Ended(status, late, printed.text, heavy)
+    return Ended(status, late, printed.text, heavy, unkept=told is None and not late)
 
 
 async def _begun(

@@ -18,6 +18,7 @@ from workers.proxy import Proxy
 
 MODULE: Final = "plugin"
 INSPECT_WITHIN: Final = 30.0
+UNKEPT: Final = "the process that keeps it was killed while it ran"
 TOO_HEAVY: Final = "it and what it has started took more memory than it may"
 _SAID_TOO_LITTLE: Final = "it ended without a word"
 
@@ -143,6 +144,8 @@ def _verdict(
         return Outcome("timed_out", f"not done within {seconds:.0f} s", output)
     if refused is not None:
         return Outcome("refused", refused, output)
+    if ended.unkept:
+        return Outcome("failed", UNKEPT, output)
     if isinstance(heard, errand.Finished):
         return Outcome(heard.outcome, heard.error, output)
     if ended.heavy:

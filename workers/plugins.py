@@ -202,7 +202,9 @@ class Plugins:
 
     async def _settle_left(self) -> None:
         """Record what ran when the worker died; it may be what killed it, and is not run again."""
-        for note in await asyncio.to_thread(lambda: list(self._notes.left())):
+        left = await asyncio.to_thread(lambda: list(self._notes.left()))
+        ours = {run.begun.run_id for run in self._running.values()}
+        for note in (each for each in left if each.run_id not in ours):
             await asyncio.to_thread(confined.sweep, note.run_id)
             ended = plugin_runs.Outcome("failed", DIED, "")
             await self._ledger.finish(plugin_runs.recorded(note, ended, self._clock.now()))

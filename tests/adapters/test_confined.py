@@ -178,7 +178,7 @@ async def test_whoever_a_run_leaves_behind_ends_with_it(left: Left, how: str) ->
 async def test_a_plugin_that_kills_its_parent_kills_only_itself(left: Left) -> None:
     left.write("os.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(10_000)\n")
     done = await ended(left)
-    assert (done.status, done.late, left.alive()) == (-signal.SIGKILL, False, set())
+    assert (done.status, done.unkept, left.alive()) == (-signal.SIGKILL, True, set())
 
 
 def test_who_is_killed_without_a_word_leaves_nobody_that_a_plugin_started(left: Left) -> None:

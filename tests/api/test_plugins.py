@@ -192,6 +192,11 @@ BAD = {
     "sleeps": ("import time\ntime.sleep(10_000)", "timed_out", "not done within 2 s"),
     "spins": ("while True: pass", "timed_out", "not done within 2 s"),
     "eats": ("all = []\nwhile True: all.append(bytearray(10_000_000))", "out_of_memory", None),
+    "orphans": (
+        "import os\nos.kill(os.getppid(), 9)",
+        "failed",
+        "the process that keeps it was killed while it ran",
+    ),
     "breeds": (
         """
         import os, time
