@@ -8,6 +8,7 @@ is none. A file goes before an entry point of the same name.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
@@ -57,13 +58,21 @@ class Shelf:
     def _files(self) -> Iterator[Found]:
         with suppress(OSError):
             for path in sorted(self._directory.iterdir()):
-                if path.name.startswith(("_", ".")) or not _is_code(path):
-                    continue
-                with suppress(OSError):  # it has just gone
-                    yield _of_file(path, self._digest(path))
+                if not path.name.startswith(("_", ".")):
+                    yield from self._found(path)
+
+    def _found(self, path: Path) -> Iterator[Found]:
+        """What is at a path, if that is code; what cannot be read there is its own fault."""
+        try:
+            if _is_code(path):
+                yield _of_file(path, self._digest(path))
+        except FileNotFoundError:  # it has just gone
+            return
+        except OSError as error:
+            yield _of_file(path, "", f"it cannot be read: {error.strerror}")
 
     def _digest(self, path: Path) -> str:
-        parts = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        parts = sorted(_parts(path)) if path.is_dir() else [path]
         seen: tuple[object, ...] = tuple(
             (str(each), each.stat().st_mtime_ns, each.stat().st_size) for each in parts
         )
@@ -74,7 +83,16 @@ class Shelf:
 
 
 def _is_code(path: Path) -> bool:
-    return path.suffix == ".py" or (path / "__init__.py").is_file()
+    """Whether it is a regular file: whoever opens a pipe waits."""
+    return (path.suffix == ".py" and path.is_file()) or (path / "__init__.py").is_file()
+
+
+def _parts(folder: Path) -> Iterator[Path]:
+    """The files of a plugin's folder, without what an editor keeps there meanwhile."""
+    for each in folder.rglob("*.py"):
+        hidden = any(name.startswith(".") for name in each.relative_to(folder).parts)
+        if not hidden and each.is_file():
+            yield each
 
 
 def _sum(path: Path, parts: list[Path]) -> str:
@@ -83,13 +101,18 @@ def _sum(path: Path, parts: list[Path]) -> str:
     for each in parts:
         with each.open("rb") as file:
             told = hashlib.sha256(file.read(_LARGEST)).hexdigest()
-        total.update(f"{each.relative_to(path.parent)} {told}\n".encode())
+        total.update(os.fsencode(each.relative_to(path.parent)) + f" {told}\n".encode())
     return total.hexdigest()
 
 
-def _of_file(path: Path, digest: str) -> Found:
-    name = path.stem
-    return Found(name, f"file:{path.name}", digest, _misnamed(name))
+def _of_file(path: Path, digest: str, fault: str | None = None) -> Found:
+    name = _legible(path.stem)
+    return Found(name, f"file:{_legible(path.name)}", digest, _misnamed(name) or fault)
+
+
+def _legible(name: str) -> str:
+    """A file's name as text, whatever bytes it is."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _of_entry_point(entry: EntryPoint) -> Found:

@@ -89,7 +89,7 @@ class PluginController(Controller):
         asked: NamedDependency[desk.Asked],
         name: FromPath[str],
     ) -> Reply[Answer[Plugin]]:
-        """Want a plugin no more; its file and its runs stay, and it can be registered anew."""
+        """Want a plugin no more: a run of it is ended, its alerts are over; it can come again."""
         return await _carried_out(office, name, plugins.Remove(), asked)
 
     @post("/{name:str}/enable", status_code=200)
@@ -111,7 +111,7 @@ class PluginController(Controller):
         name: FromPath[str],
         data: JSONBody[plugins.Disable] = _DISABLE,
     ) -> Reply[Answer[Plugin]]:
-        """Let a plugin run no more by itself; a run that has begun goes on."""
+        """Let a plugin run no more by itself; a run that has begun is ended, and has failed."""
         return await _carried_out(office, name, data, asked)
 
     @put("/{name:str}/schedule")

@@ -278,6 +278,16 @@ def status(*, enabled: bool, fault: str | None, last: facts.PluginOutcome | None
     return "healthy" if last is None or last == "succeeded" else last
 
 
+def ended_by(before: Plugin, now: Plugin) -> str | None:
+    """Why a run that has begun is to end, if what became of its plugin meanwhile ends it."""
+    if now.found is None or now.registered_at != before.registered_at:
+        return "the plugin was removed"
+    assert now.decided is not None
+    if before.decided is not None and before.decided.enabled and not now.decided.enabled:
+        return "the plugin was disabled"
+    return None
+
+
 def recorded(
     plugin: Plugin,
     fact: facts.PluginFact,

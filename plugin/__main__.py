@@ -5,15 +5,15 @@ Our own modules are loaded first, then the memory is limited, then the plugin's 
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 import logging
 import os
 import resource
-import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +27,9 @@ from plugin.line import Line
 
 MISUSED: Final = 2
 _MEGABYTE: Final = 1024 * 1024
-_PARENT_DEATH_SIGNAL: Final = 1
 _POLITE: Final = 5
 _LONGEST_ERROR: Final = 2_000
+_LONGEST_DESCRIPTION: Final = 1_000
 
 
 def main(arguments: list[str]) -> int:
@@ -37,20 +37,16 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not arguments[0].isdecimal():
         print("usage: python -m plugin FD; it is started by the plugins' worker", file=sys.stderr)
         return MISUSED
-    parent = os.getppid()
     line = Line(socket.socket(fileno=int(arguments[0])))
     given = line.begin()
-    _confine(given.memory_mb, parent)
+    _confine(given.memory_mb)
     line.tell(_done(line, given))
     return 0
 
 
-def _confine(memory_mb: int, parent: int) -> None:
-    """Die with the parent, step back behind it, and take no more than this over what we have."""
+def _confine(memory_mb: int) -> None:
+    """Step back behind the others, and take no more than this over what we have."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit(MISUSED)
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
         most = pages * resource.getpagesize() + memory_mb * _MEGABYTE
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -65,7 +61,9 @@ def _done(line: Line, given: errand.Errand) -> errand.Told | errand.Finished:
     try:
         found = loading.load(given.plugin, given.origin)
         if given.task == "inspect":
-            return _told(found)
+            told = _told(found)
+            errand.line(told)  # what cannot be said is its fault
+            return told
     except BaseException as error:  # noqa: BLE001  also what calls sys.exit when it is loaded
         return errand.Finished(_outcome(error, "broken"), _said(error))
     return _run(found, line, given)
@@ -75,7 +73,9 @@ def _told(found: type[Plugin]) -> errand.Told:
     return errand.Told(
         name=found.name,
         version=str(found.version),
-        description=inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0],
+        description=inspect.cleandoc(found.__doc__ or "").partition("\n\n")[0][
+            :_LONGEST_DESCRIPTION
+        ],
         schedule=found.default_schedule,
         market_hours=found.default_market_hours,
         config_schema=msgspec.json.encode(msgspec.json.schema(found.config)).decode(),
@@ -90,13 +90,13 @@ def _run(found: type[Plugin], line: Line, given: errand.Errand) -> errand.Finish
     except BaseException as error:  # noqa: BLE001  its configuration, or its own beginning
         return errand.Finished(_outcome(error, "failed"), _said(error))
     try:
-        plugin.on_startup(context)
-        plugin.execute(context)
-        plugin.on_success(context)
+        _do(plugin.on_startup, context)
+        _do(plugin.execute, context)
+        _do(plugin.on_success, context)
     except BaseException as error:  # noqa: BLE001  whatever it is, the run has failed
         if isinstance(error, MemoryError):
             traceback.clear_frames(error.__traceback__)
-        traceback.print_exc()
+        _print_error()
         _also_say(plugin, context, error)
         return errand.Finished(_outcome(error, "failed"), _said(error))
     return errand.Finished("succeeded")
@@ -106,8 +106,23 @@ def _also_say(plugin: Plugin, context: Context, error: BaseException) -> None:
     if not isinstance(error, Exception):
         return
     try:
-        plugin.on_failure(context, error)
+        _do(plugin.on_failure, context, error)
     except BaseException:  # noqa: BLE001  it has failed already
+        _print_error()
+
+
+def _do(method: Callable[..., object], *arguments: object) -> None:
+    """Call what a plugin does. Raises loading.Unfit where that is only the beginning of it."""
+    begun = method(*arguments)
+    if inspect.iscoroutine(begun) or inspect.isgenerator(begun) or inspect.isasyncgen(begun):
+        if not inspect.isasyncgen(begun):
+            begun.close()
+        raise loading.Unfit(f"{method.__name__} must be a plain `def` that yields nothing")
+
+
+def _print_error() -> None:
+    """Where it is printed to is the plugin's to close."""
+    with suppress(Exception):
         traceback.print_exc()
 
 
@@ -118,7 +133,7 @@ def _outcome(error: BaseException, otherwise: Any) -> Any:
 def _said(error: BaseException) -> str:
     """The last line of a traceback, and for what cannot be read the place."""
     told = "".join(traceback.format_exception_only(error)).strip()
-    return told[-_LONGEST_ERROR:]
+    return told[-_LONGEST_ERROR:].encode("utf-8", "backslashreplace").decode()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from projections import tables
 
 
 class Known(msgspec.Struct, frozen=True):
-    """The registered plugins, the instant for which each ran last, and their standing alerts."""
+    """The plugins that were ever registered, and the instant for which each ran last."""
 
     names: frozenset[str] = frozenset()
     last_due: dict[str, datetime] = {}
@@ -25,7 +25,7 @@ def known(link: Path) -> Known:
     if not link.exists():
         return Known()
     with suppress(refusals.Unavailable), tables.reading(link) as connection:
-        names = connection.execute("SELECT name FROM plugins WHERE is_registered").fetchall()
+        names = connection.execute("SELECT name FROM plugins").fetchall()
         last = connection.execute(
             "SELECT plugin, MAX(due_at) FROM plugin_runs WHERE trigger<>'manual' GROUP BY plugin"
         ).fetchall()

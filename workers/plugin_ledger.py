@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
 
@@ -19,6 +20,7 @@ from workers import proxy
 
 TRIES: Final = 5
 NOT_TOLD: Final = "the plugin tells it no more"
+REMOVED: Final = "the plugin was removed"
 _SAME: Final = ("origin", "digest", "fault")
 
 
@@ -54,7 +56,7 @@ class Ledger:
         self._standing: dict[str, set[UUID]] = {}
 
     async def recall(self) -> None:
-        """Know which plugins are registered, and for when they ran last."""
+        """Know which plugins there were, and for when they ran last."""
         found = await self._aside(lambda: views.known(self._link))
         self.last_due = dict(found.last_due)
         await self.learn(found.names)
@@ -96,7 +98,7 @@ class Ledger:
 
     async def finish(self, ran: facts.PluginRan) -> bool:
         """Record a run, once for its instant; whether it was the first."""
-        stream = facts.plugin_run_stream(ran.plugin, ran.due_at)
+        stream = _stream(ran)
         at = ran.finished_at
         source = f"plugin:{ran.plugin}"
         return await self._appended(
@@ -110,13 +112,22 @@ class Ledger:
         streams = {facts.plugin_alert_stream(name, key): each for key, each in told.items()}
         for stream, each in streams.items():
             await self._ordered(name, stream, alert.Raise(proxy.fact(name, each)), run_id)
-        before = self._standing.setdefault(name, set())
-        stood = before | set(await self._aside(lambda: views.alerts(self._link, name)))
         if whole:
-            for stream in stood - set(streams):
-                await self._ordered(name, stream, alert.Clear(NOT_TOLD), run_id)
-            before.clear()
-        before.update(streams)
+            await self._clear(name, NOT_TOLD, run_id, but=set(streams))
+        self._standing.setdefault(name, set()).update(streams)
+
+    async def silence(self, name: str) -> None:
+        """What stood of a plugin that was removed is over."""
+        await self._clear(name, REMOVED, uuid4())
+
+    async def _clear(
+        self, name: str, why: str, by: UUID, but: AbstractSet[UUID] = frozenset()
+    ) -> None:
+        told = self._standing.get(name, set())
+        stood = told | set(await self._aside(lambda: views.alerts(self._link, name)))
+        for stream in stood - but:
+            await self._ordered(name, stream, alert.Clear(why), by)
+        self._standing.pop(name, None)
 
     async def _ordered(
         self, name: str, stream: UUID, command: alert.Raise | alert.Clear, run_id: UUID
@@ -153,6 +164,12 @@ class Ledger:
 
     async def _aside(self, blocking: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, blocking)
+
+
+def _stream(ran: facts.PluginRan) -> UUID:
+    """One by hand is a run of its own, whatever else ran at an instant where time stands."""
+    stream = facts.plugin_run_stream(ran.plugin, ran.due_at)
+    return uuid5(stream, ran.run_id.hex) if ran.trigger == "manual" else stream
 
 
 def _is_same(before: facts.AsInspected, found: facts.AsInspected) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
@@ -10,12 +11,15 @@ from uuid import uuid4
 import msgspec
 
 from adapters import confined, errand
+from adapters.run_notes import Note
 from adapters.shelf import Found
 from domain import facts, plugin, ports, refusals, schedule
 from workers.proxy import Proxy
 
 MODULE: Final = "plugin"
 INSPECT_WITHIN: Final = 30.0
+UNKEPT: Final = "the process that keeps it was killed while it ran"
+TOO_HEAVY: Final = "it and what it has started took more memory than it may"
 _SAID_TOO_LITTLE: Final = "it ended without a word"
 
 
@@ -41,7 +45,7 @@ async def inspected(found: Found, place: str, clock: ports.Clock) -> facts.Plugi
         now=now,
         due_at=now,
     )
-    heard, ended = await _sent(given, INSPECT_WITHIN, None)
+    heard, ended = await _sent(given, INSPECT_WITHIN, None, confined.Leash())
     if isinstance(heard, errand.Told):
         fault = _never_due(heard, now)
         return _registered(found, None if fault else heard, fault)
@@ -77,15 +81,29 @@ def _registered(
     )
 
 
-async def ran(given: errand.Errand, seconds: int, proxy: Proxy) -> Outcome:
+async def ran(given: errand.Errand, seconds: int, proxy: Proxy, leash: confined.Leash) -> Outcome:
     """Run a plugin, and answer what it asks. Never raises for what the plugin does."""
-    heard, ended = await _sent(given, seconds, proxy)
+    heard, ended = await _sent(given, seconds, proxy, leash)
+    if ended.late and leash.why is not None:
+        return Outcome("failed", leash.why, ended.output)
     verdict = _verdict(heard, ended, proxy.refused, seconds)
     return Outcome(verdict.outcome, verdict.error, ended.output)
 
 
+def recorded(note: Note, ended: Outcome, now: datetime, alerts: int = 0) -> facts.PluginRan:
+    """What is to be recorded of a run that has ended."""
+    return facts.PluginRan(
+        **msgspec.structs.asdict(note),
+        finished_at=max(now, note.started_at),
+        outcome=ended.outcome,
+        error=ended.error,
+        output=ended.output,
+        alerts=alerts,
+    )
+
+
 async def _sent(
-    given: errand.Errand, seconds: float, proxy: Proxy | None
+    given: errand.Errand, seconds: float, proxy: Proxy | None, leash: confined.Leash
 ) -> tuple[errand.Told | errand.Finished | None, confined.Ended]:
     """The last word of a process, if it had one, and how it ended."""
     last: list[errand.Told | errand.Finished] = []
@@ -108,6 +126,8 @@ async def _sent(
         errand.line(given),
         answer,
         longest=errand.LONGEST_WORD,
+        memory_mb=given.memory_mb,
+        leash=leash,
     )
     return (last[-1] if last else None), ended
 
@@ -124,8 +144,18 @@ def _verdict(
         return Outcome("timed_out", f"not done within {seconds:.0f} s", output)
     if refused is not None:
         return Outcome("refused", refused, output)
+    if ended.unkept:
+        return Outcome("failed", UNKEPT, output)
     if isinstance(heard, errand.Finished):
         return Outcome(heard.outcome, heard.error, output)
+    if ended.heavy:
+        return Outcome("out_of_memory", TOO_HEAVY, output)
     if ended.status < 0:
-        return Outcome("failed", f"ended by {signal.Signals(-ended.status).name}", output)
+        return Outcome("failed", f"ended by {_named(-ended.status)}", output)
     return Outcome("failed", f"{_SAID_TOO_LITTLE}, with status {ended.status}", output)
+
+
+def _named(number: int) -> str:
+    with suppress(ValueError):  # those between the first and the last of real time have no name
+        return signal.Signals(number).name
+    return f"signal {number}"

@@ -15,6 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -22,9 +23,8 @@ from uuid import UUID, uuid4
 
 import httpx
 import msgspec
-from msgspec.structs import replace
 
-from adapters import bus, errand, event_store
+from adapters import bus, confined, errand, event_store, run_notes
 from adapters.counter import Counter
 from adapters.settings import Settings
 from adapters.shelf import Found, Shelf
@@ -40,6 +40,8 @@ AT_ONCE: Final = 8
 LOOKED_AT_ONCE: Final = 2
 GONE: Final = "it is not there any more"
 BUSY: Final = "the plugin is running already"
+DIED: Final = "the worker died while it ran"
+NOTES: Final = "plugin_runs"
 API_WITHIN: Final = 30.0
 
 
@@ -55,7 +57,8 @@ async def run(context: running.Context) -> None:
         ledger = Ledger(log, settings.views_path, nudge, context.clock, thread)
         async with _api(settings) as http:
             room = Room(http, context.bus, Counter(context.bus, context.clock))
-            plugins = Plugins(Shelf(settings.plugins_path), ledger, room, context.clock)
+            notes = run_notes.Notes(settings.data_dir / NOTES)
+            plugins = Plugins(Shelf(settings.plugins_path), ledger, notes, room, context.clock)
             deaf = await context.bus.answer(subjects.PLUGINS_ASK, partial(_answer, plugins))
             try:
                 await _until_stopped(context, plugins)
@@ -90,21 +93,41 @@ async def _answer(plugins: Plugins, heard: bus.Heard) -> bytes:
     return msgspec.json.encode(await plugins.reply(question))
 
 
+@dataclass
+class Run:
+    """A run under way; `state` is the plugin as it was seen last."""
+
+    begun: subjects.PluginRunning
+    trigger: facts.Trigger
+    state: plugin.Plugin
+    leash: confined.Leash = field(default_factory=confined.Leash)
+    task: asyncio.Task[None] | None = None
+
+
 class Plugins:
     """What is there, what is registered, and what runs."""
 
-    def __init__(self, shelf: Shelf, ledger: Ledger, room: Room, clock: ports.Clock) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        ledger: Ledger,
+        notes: run_notes.Notes,
+        room: Room,
+        clock: ports.Clock,
+    ) -> None:
         self.runs = self.failed = 0
         self._shelf = shelf
         self._ledger = ledger
+        self._notes = notes
         self._room = room
         self._clock = clock
         self._began = clock.now()
         self._recalled = False
         self._seen: dict[str, facts.PluginRegistered] = {}
         self._digests: dict[str, str] = {}
+        self._silent: set[str] = set()
         self._inspecting: dict[str, asyncio.Task[None]] = {}
-        self._running: dict[str, tuple[subjects.PluginRunning, asyncio.Task[None]]] = {}
+        self._running: dict[str, Run] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
         self._free_to_look = asyncio.Semaphore(LOOKED_AT_ONCE)
 
@@ -126,11 +149,14 @@ class Plugins:
         """
         if not self._recalled:
             await self._ledger.recall()
+            await self._settle_left()
             self._recalled = True
         found = await asyncio.to_thread(self._shelf.look)
         await self._ledger.learn([*found, *self._seen])
+        self._end_unwanted()
         self._inspect(found)
         await self._miss(found)
+        await self._silence_removed()
         for name, state in list(self._ledger.states.items()):
             if state.is_due_at_all and name not in self._running:
                 await self._begin_if_due(name, state)
@@ -164,7 +190,25 @@ class Plugins:
             elif name in self._seen and name not in self._inspecting:
                 await self._ledger.reload(self._seen[name])
 
+    async def _silence_removed(self) -> None:
+        for name, state in list(self._ledger.states.items()):
+            if state.found is not None:
+                self._silent.discard(name)
+            elif state.version and name not in self._silent and name not in self._running:
+                await self._ledger.silence(name)
+                self._silent.add(name)
+
     # --- when they run
+
+    async def _settle_left(self) -> None:
+        """Record what ran when the worker died; it may be what killed it, and is not run again."""
+        left = await asyncio.to_thread(lambda: list(self._notes.left()))
+        ours = {run.begun.run_id for run in self._running.values()}
+        for note in (each for each in left if each.run_id not in ours):
+            await asyncio.to_thread(confined.sweep, note.run_id)
+            ended = plugin_runs.Outcome("failed", DIED, "")
+            await self._ledger.finish(plugin_runs.recorded(note, ended, self._clock.now()))
+            await asyncio.to_thread(self._notes.strike, note.run_id)
 
     async def _begin_if_due(self, name: str, state: plugin.Plugin) -> None:
         decided, since = state.decided, state.since
@@ -192,49 +236,65 @@ class Plugins:
         begun = subjects.PluginRunning(
             run_id=run_id, plugin=name, due_at=due, started_at=self._clock.now()
         )
-        work = self._ran(state, begun, trigger)
-        self._running[name] = (begun, asyncio.create_task(work, name=f"plugin {name}"))
-        self._running[name][1].add_done_callback(lambda _: self._running.pop(name, None))
+        run = self._running[name] = Run(begun, trigger, state)
+        run.task = asyncio.create_task(self._ran(run), name=f"plugin {name}")
+        run.task.add_done_callback(lambda _: self._running.pop(name, None))
         return begun
 
-    async def _ran(
-        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
-    ) -> None:
-        async with self._free:
-            begun = replace(begun, started_at=self._clock.now())
-            try:
-                await self._run(state, begun, trigger)
-            except Exception:
-                _logger.exception("the run of %s was not recorded", begun.plugin)
+    def _end_unwanted(self) -> None:
+        """End the runs of what has been removed or disabled since it was seen last."""
+        for name, run in self._running.items():
+            state = self._ledger.states[name]
+            if why := plugin.ended_by(run.state, state):
+                run.leash.pull(why)
+            run.state = state
 
-    async def _run(
-        self, state: plugin.Plugin, begun: subjects.PluginRunning, trigger: facts.Trigger
-    ) -> None:
-        found, decided = state.found, state.decided
+    async def _granted(self, name: str) -> tuple[str, ...]:
+        await self._ledger.learn([name])
+        decided = self._ledger.states[name].decided
+        return () if decided is None else decided.grants
+
+    async def _ran(self, run: Run) -> None:
+        async with self._free:
+            found = run.state.found
+            if found is None or run.leash.why is not None:
+                return
+            note = run_notes.Note(
+                run_id=run.begun.run_id,
+                plugin=run.begun.plugin,
+                plugin_version=found.plugin_version,
+                due_at=run.begun.due_at,
+                trigger=run.trigger,
+                started_at=self._clock.now(),
+            )
+            try:
+                await self._noted(run, note)
+            except Exception:
+                _logger.exception("the run of %s was not recorded", run.begun.plugin)
+
+    async def _noted(self, run: Run, note: run_notes.Note) -> None:
+        """Run it, and have a note of that on the disk until it is recorded."""
+        await asyncio.to_thread(self._notes.write, note)
+        try:
+            await self._run(run, note)
+        except asyncio.CancelledError:  # it is cut short, and its instant caught up
+            self._notes.strike(note.run_id)
+            raise
+        await asyncio.to_thread(self._notes.strike, note.run_id)
+
+    async def _run(self, run: Run, note: run_notes.Note) -> None:
+        found, decided = run.state.found, run.state.decided
         assert found is not None
         assert decided is not None
-        proxy = Proxy(begun.plugin, frozenset(decided.grants), self._room, self._clock)
-        given = _errand(begun, trigger, self._shelf.place(found.origin), decided)
-        ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy)
+        proxy = Proxy(note.plugin, partial(self._granted, note.plugin), self._room, self._clock)
+        given = _errand(note, self._shelf.place(found.origin), decided)
+        ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy, run.leash)
         self.runs += 1
         self.failed += ended.outcome != "succeeded"
         whole = ended.outcome == "succeeded"
-        await self._ledger.tell(begun.plugin, proxy.alerts, begun.run_id, whole=whole)
-        await self._ledger.finish(
-            facts.PluginRan(
-                plugin=begun.plugin,
-                run_id=begun.run_id,
-                plugin_version=found.plugin_version,
-                due_at=begun.due_at,
-                trigger=trigger,
-                started_at=begun.started_at,
-                finished_at=max(self._clock.now(), begun.started_at),
-                outcome=ended.outcome,
-                error=ended.error,
-                output=ended.output,
-                alerts=len(proxy.alerts),
-            )
-        )
+        await self._ledger.tell(note.plugin, proxy.alerts, note.run_id, whole=whole)
+        ran = plugin_runs.recorded(note, ended, self._clock.now(), alerts=len(proxy.alerts))
+        await self._ledger.finish(ran)
 
     # --- what is asked
 
@@ -250,7 +310,7 @@ class Plugins:
             why = "not registered" if state.found is None else f"broken: {state.found.fault}"
             return subjects.PluginReply(conflict=f"the plugin is {why}")
         if name in self._running:
-            begun, _ = self._running[name]
+            begun = self._running[name].begun
             same = begun.run_id == question.order.id
             return subjects.PluginReply(run=begun, conflict=None if same else BUSY)
         run_id, now = question.order.id, self._clock.now()
@@ -258,7 +318,8 @@ class Plugins:
 
     async def stop(self) -> None:
         """End what runs; a run that is cut short is not recorded, and its instant is caught up."""
-        tasks = [*self._inspecting.values(), *(task for _, task in self._running.values())]
+        tasks = [*self._inspecting.values()]
+        tasks += [run.task for run in self._running.values() if run.task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -286,21 +347,16 @@ async def _logged(work: Awaitable[None]) -> None:
         _logger.exception("a plugin could not be looked at")
 
 
-def _errand(
-    begun: subjects.PluginRunning,
-    trigger: facts.Trigger,
-    place: str,
-    decided: facts.PluginConfigured,
-) -> errand.Errand:
+def _errand(note: run_notes.Note, place: str, decided: facts.PluginConfigured) -> errand.Errand:
     return errand.Errand(
         task="run",
-        plugin=begun.plugin,
+        plugin=note.plugin,
         origin=place,
         memory_mb=decided.memory_mb,
-        run_id=begun.run_id,
-        now=begun.started_at,
-        due_at=begun.due_at,
-        trigger=trigger,
+        run_id=note.run_id,
+        now=note.started_at,
+        due_at=note.due_at,
+        trigger=note.trigger,
         config=decided.config,
         grants=decided.grants,
     )

@@ -1,7 +1,7 @@
 """What a plugin may ask for, and what it gets: decided here, not in its process.
 
 questions about the ledger      ──▶ the API, as they are
-commands that were granted      ──▶ the API, with `source` plugin:<name>
+commands that are granted       ──▶ the API, with `source` plugin:<name>
 quotes, earnings, history ...   ──▶ the bus and the counter
 alerts                          ──▶ kept, and recorded when the run is over
 anything else                   ──▶ refused, before it leaves
@@ -10,7 +10,7 @@ anything else                   ──▶ refused, before it leaves
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -53,6 +53,10 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _exact: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
+Grants = Callable[[], Awaitable[Collection[str]]]
+"""Which commands a plugin may give now. Raises refusals.Unavailable where that cannot be known."""
+
+
 class Room:
     """What all plugins of an instance are answered from."""
 
@@ -63,9 +67,12 @@ class Room:
 
 
 class Proxy:
-    """Answers one run of a plugin; `refused` is what it was first refused, if anything."""
+    """Answers one run of a plugin; `refused` is what it was first refused, if anything.
 
-    def __init__(self, name: str, grants: frozenset[str], room: Room, clock: ports.Clock) -> None:
+    What is granted is asked for at each command: it can be taken back while the run goes on.
+    """
+
+    def __init__(self, name: str, grants: Grants, room: Room, clock: ports.Clock) -> None:
         self.refused: str | None = None
         self.alerts: dict[str, errand.Alert] = {}
         self._name = name
@@ -85,7 +92,11 @@ class Proxy:
         if ask.method == "GET" and _READ.fullmatch(path) and "/../" not in f"{path}/":
             return await self._sent(ask, None)
         command = next((each for each in plugin.COMMANDS if _is(each, ask.method, path)), None)
-        if command is None or command not in self._grants:
+        try:
+            granted = command is not None and command in await self._grants()
+        except refusals.Unavailable as reason:
+            return self._failure(503, "SERVICE_UNAVAILABLE", reason.message)
+        if not granted:
             return self._refuse(f"{command or f'{ask.method} {path[:200]}'} was not granted")
         return await self._commanded(ask)
 

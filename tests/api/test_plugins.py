@@ -152,6 +152,35 @@ def test_an_alert_is_over_when_a_good_run_tells_it_no_more(
         until(partial(stands, client, left))
 
 
+def test_what_is_not_run_because_it_is_async_is_no_good_run(
+    client: Client, directory: Path, write: Write
+) -> None:
+    ready(client, write("later"))
+    run(client, "later")
+    until(lambda: alerts(client, "later"))
+    code = (directory / "later.py").read_text().replace("def execute", "async def execute")
+    whole(directory, "later", code.replace("1.0", "2.0"))
+    until(lambda: client.get("/plugins/later").data["plugin_version"] == "2.0")
+    done = run(client, "later")
+    assert (done["outcome"], "must be a plain `def`" in done["error"]) == ("failed", True)
+    assert alerts(client, "later", status="active")
+
+
+def test_the_alerts_of_a_plugin_that_is_removed_are_over(client: Client, write: Write) -> None:
+    ready(client, write("leaving"))
+    run(client, "leaving")
+    until(lambda: alerts(client, "leaving", status="active"))
+    client.delete("/plugins/leaving")
+    until(lambda: not alerts(client, "leaving", status="active"))
+
+
+def test_a_long_description_is_cut(client: Client, directory: Path) -> None:
+    long = HEAD.replace("Says something.", "word " * 1_000).format(name="wordy", version="1")
+    whole(directory, "wordy", long)
+    told = until(lambda: found(client, "wordy"))
+    assert (told["fault"], len(told["description"])) == (None, 1_000)
+
+
 def stands(client: Client, left: list[str]) -> bool:
     active = alerts(client, "watcher", status="active")
     return sorted(each["message"].removeprefix("look at ") for each in active) == left
@@ -163,9 +192,43 @@ BAD = {
     "sleeps": ("import time\ntime.sleep(10_000)", "timed_out", "not done within 2 s"),
     "spins": ("while True: pass", "timed_out", "not done within 2 s"),
     "eats": ("all = []\nwhile True: all.append(bytearray(10_000_000))", "out_of_memory", None),
+    "orphans": (
+        "import os\nos.kill(os.getppid(), 9)",
+        "failed",
+        "the process that keeps it was killed while it ran",
+    ),
+    "breeds": (
+        """
+        import os, time
+        for _ in range(8):
+            if os.fork() == 0:
+                mine = bytearray(b"x" * 40_000_000)
+                time.sleep(10_000)
+        time.sleep(10_000)
+        """,
+        "out_of_memory",
+        "it and what it has started took more memory than it may",
+    ),
     "raises": ("raise ValueError('the moon is wrong')", "failed", "ValueError: the moon is wrong"),
     "leaves": ("import os\nos._exit(7)", "failed", "it ended without a word, with status 7"),
     "crashes": ("import os\nos.abort()", "failed", "ended by SIGABRT"),
+    "times": ("import os\nos.kill(os.getpid(), 40)", "failed", "ended by signal 40"),
+    "mutes": (
+        "import sys\nsys.stdout.close()\nsys.stderr.close()\nraise ValueError('really')",
+        "failed",
+        "ValueError: really",
+    ),
+    "cuts": (
+        "import os\nos.close(1)\nos.close(2)\nraise ValueError('so')",
+        "failed",
+        "ValueError: so",
+    ),
+    "halves": ("raise ValueError('\\ud800')", "failed", "ValueError: \\ud800"),
+    "yields": (
+        "context.alert('no')\nyield",
+        "failed",
+        "plugin.loading.Unfit: execute must be a plain `def` that yields nothing",
+    ),
     "exits": ("raise SystemExit(3)", "failed", "SystemExit: 3"),
     "closes": (
         "context.api.close_trade('5a1f8f0e-4a3c-5c55-9d4e-0e6f3f6b8d11', price_per_share=1)",
@@ -257,6 +320,8 @@ def test_a_plugin_sees_no_secret_of_ours_in_its_environment(client: Client, writ
         ("empty", "", "0 classes"),
         ("misnamed", HEAD.format(name="other", version="1"), "calls itself 'other'"),
         ("quits", "raise SystemExit\n", "SystemExit"),
+        ("shoots", "import os\nos.kill(os.getpid(), 40)\n", "ended by signal 40"),
+        ("unsaid", HEAD.format(name="unsaid", version="\\ud800"), "UnicodeEncodeError"),
         (
             "timeless",
             HEAD.format(name="timeless", version="1").replace("0 16", "61 16"),
@@ -344,6 +409,43 @@ def test_one_run_of_a_plugin_at_a_time(client: Client, write: Write) -> None:
     assert (again.status, again.code) == (409, "CONFLICT")
     assert again.error["details"] == {"run_id": first}
     until(lambda: ended(client, "slow", first))
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path", "why"),
+    [
+        ("unwished", "DELETE", "", "the plugin was removed"),
+        ("stopped", "POST", "/disable", "the plugin was disabled"),
+    ],
+)
+def test_a_run_of_what_is_not_wanted_any_more_is_ended(
+    client: Client, write: Write, name: str, method: str, path: str, why: str
+) -> None:
+    ready(
+        client, write(name, "print('here')\nimport time\ntime.sleep(10_000)"), timeout_seconds=600
+    )
+    run_id = begun(client, name)
+    assert client.ask(method, f"/plugins/{name}{path}").status == 200
+    done = until(lambda: ended(client, name, run_id))
+    assert (done["outcome"], done["error"]) == ("failed", why)
+
+
+def test_what_was_granted_can_be_taken_back_from_a_run(client: Client, write: Write) -> None:
+    body = """
+    while True:
+        try:
+            context.api.watch(symbol="SPY")
+        except Exception as error:
+            if "not granted" in str(error):
+                raise
+    """
+    ready(client, write("eager", body), timeout_seconds=600)
+    client.put("/plugins/eager/grants", {"commands": ["watchlist.watch"]})
+    run_id = begun(client, "eager")
+    until(lambda: client.get("/watchlist").data)
+    client.put("/plugins/eager/grants", {"commands": []})
+    done = until(lambda: ended(client, "eager", run_id))
+    assert (done["outcome"], done["error"]) == ("refused", "watchlist.watch was not granted")
 
 
 # --- orders -----------------------------------------------------------------------------------

@@ -167,3 +167,17 @@ def test_one_run_is_one_stream_for_its_instant_whatever_its_zone() -> None:
 def test_the_clock_of_a_stream_is_never_turned_back() -> None:
     early = plugin.recorded(REGISTERED, replace(MENDED), AT - timedelta(days=1), UUID(int=1), "api")
     assert early.recorded_at == AT
+
+
+def test_a_run_ends_when_its_plugin_is_disabled_or_removed_and_else_goes_on() -> None:
+    disabled = decided(ENABLED, plugin.Disable())
+    anew = decided(ENABLED, plugin.Remove(), plugin.Register(name="idle"))
+    assert plugin.ended_by(ENABLED, disabled) == "the plugin was disabled"
+    assert plugin.ended_by(ENABLED, decided(ENABLED, plugin.Remove())) == "the plugin was removed"
+    assert plugin.ended_by(ENABLED, anew) == "the plugin was removed"
+    for before, now in (
+        (disabled, disabled),
+        (disabled, ENABLED),
+        (ENABLED, after(MENDED, plugin_=ENABLED)),
+    ):
+        assert plugin.ended_by(before, now) is None

@@ -11,7 +11,7 @@ import pytest
 from adapters import clock, errand
 from adapters.bus import Bus
 from adapters.counter import Counter
-from domain import plugin
+from domain import plugin, refusals
 from workers import proxy
 from workers.proxy import Proxy, Room
 
@@ -47,7 +47,14 @@ async def room(api: Api) -> AsyncIterator[Room]:
 
 
 def told(room: Room, *grants: str) -> Proxy:
-    return Proxy("idle", frozenset(grants), room, clock.standing_at(NOON))
+    return watched(room, set(grants))
+
+
+def watched(room: Room, grants: set[str]) -> Proxy:
+    async def granted() -> set[str]:
+        return grants
+
+    return Proxy("idle", granted, room, clock.standing_at(NOON))
 
 
 async def asked(proxy_: Proxy, method: str, target: str, body: str | None = None) -> int:
@@ -167,3 +174,21 @@ async def test_there_is_an_end_to_what_is_told_and_asked(room: Room, api: Api) -
     asking._asked = proxy.MOST_ASKED
     assert await asked(asking, "GET", "/api/v1/trades") == 403
     assert api.asked == []
+
+
+async def test_a_command_can_be_taken_back_while_the_run_goes_on(room: Room, api: Api) -> None:
+    grants = {"trades.close"}
+    plugin_ = watched(room, grants)
+    assert await asked(plugin_, "POST", f"/api/v1/trades/{TRADE}/close", "{}") == 200
+    grants.clear()
+    assert await asked(plugin_, "POST", f"/api/v1/trades/{TRADE}/close", "{}") == 403
+    assert (len(api.asked), plugin_.refused) == (1, "trades.close was not granted")
+
+
+async def test_where_nobody_knows_what_is_granted_nothing_is(room: Room, api: Api) -> None:
+    async def granted() -> set[str]:
+        raise refusals.Unavailable("the log is away", part="ledger")
+
+    plugin_ = Proxy("idle", granted, room, clock.standing_at(NOON))
+    assert await asked(plugin_, "POST", f"/api/v1/trades/{TRADE}/close", "{}") == 503
+    assert (api.asked, plugin_.refused) == ([], None)

@@ -1,0 +1,34 @@
+"""Whether a configuration fits, without waiting for what its author wrote."""
+
+from typing import Annotated
+
+import msgspec
+import pytest
+
+from api import fitting
+from domain import refusals
+
+AA = Annotated[str, msgspec.Meta(pattern=r"^(a+)+$", max_length=100)]
+
+
+class Inner(msgspec.Struct):
+    word: AA
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True):
+    words: dict[AA, list[Inner]]
+
+
+SCHEMA = msgspec.json.encode(msgspec.json.schema(Settings)).decode()
+SLOW = "a" * 60 + "!"
+
+
+@pytest.mark.timeout(20)
+def test_a_pattern_that_takes_for_ever_is_not_tried() -> None:
+    config = {"words": {SLOW: [{"word": SLOW}]}}
+    fitting.fits(msgspec.json.encode(config).decode(), SCHEMA)
+
+
+def test_all_else_of_the_schema_is() -> None:
+    with pytest.raises(refusals.Invalid, match="too long"):
+        fitting.fits(f'{{"words": {{"a": [{{"word": "{"a" * 101}"}}]}}}}', SCHEMA)
