@@ -50,7 +50,7 @@ class Simulated:
         script_file: Path | None = None,
     ) -> None:
         self._now = now
-        self._paths = Paths(seed)
+        self._paths = Paths(seed, known=now().year)  # its days take a while: no question waits
         self._played = script
         self._file = ScriptFile(script_file) if script_file else None
 

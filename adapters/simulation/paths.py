@@ -108,13 +108,17 @@ def _bridge(seed: int, symbol: str, day: date, minutes: int) -> Floats:
 
 
 class Paths:
-    """Every symbol's prices for one seed; years are computed when first asked, then kept."""
+    """Every symbol's prices for one seed; years are computed when first asked, then kept.
 
-    def __init__(self, seed: int) -> None:
+    The market's own are, from the beginning, those through `known`.
+    """
+
+    def __init__(self, seed: int, known: int = sessions.EPOCH.year) -> None:
         self._seed = seed
         self._market: dict[int, _Tape] = {}
         self._tapes: dict[int, _Tape] = {}
         self._symbols: dict[tuple[str, int], _Path] = {}
+        self._tape_through(max(known, sessions.EPOCH.year))
 
     def price(self, symbol: str, instant: datetime) -> tuple[float, datetime]:
         """The price in dollars at the instant, and when it was made: now, or the last close."""
