@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from adapters import chain, event_store, ledger_file
+from adapters import backup, chain, event_store, ledger_file, restore
 from adapters.settings import Settings
 from domain import refusals
 from tests.adapters import logs
@@ -308,6 +309,21 @@ def test_a_ledger_moves_to_postgres_and_back(
         back = list(ledger_file.written(log))
         assert log.append([fact(6)]) == [8]
     assert back == lines
+
+
+def test_a_backup_of_postgres_is_the_ledger_as_a_file_and_begins_either_kind(
+    database: Callable[[], str], here: Settings, tmp_path: Path
+) -> None:
+    kept = msgspec.structs.replace(here, event_store=database())
+    here.data_dir.mkdir(parents=True, exist_ok=True)
+    with closing(event_store.open_postgres(kept.event_store)) as log:
+        log.append([fact(1)])
+        path, found = backup.make(kept, date(2026, 1, 6))
+        log.append([fact(2)])
+    assert (path.name, found.checked) == ("ledger-2026-01-06.jsonl", 1)
+    for store in ("sqlite", database()):
+        chosen = Settings(data_dir=tmp_path / f"again-{store[:6]}", event_store=store)
+        assert restore.restore(path, chosen) == found
 
 
 def test_a_database_that_is_used_is_not_written_over_and_a_harmed_file_leaves_it_empty(
