@@ -26,7 +26,6 @@ from adapters.ears import (
     Handler,
     SubjectEar,
     V,
-    kept,
     place,
 )
 from adapters.envelope import MESSAGE_ID, Envelope, Heard, Message, Unreadable, plain, sealed
@@ -303,7 +302,9 @@ class Bus:
 
     async def quotes(self) -> dict[str, market.Quote]:
         """The last quote of every symbol. Raises BusDown."""
-        bodies = (await kept(self._live(), subjects.QUOTES_BUCKET, f"{self._shelf}>")).values()
+        bodies = (
+            await bygone.kept(self._live(), subjects.QUOTES_BUCKET, f"{self._shelf}>")
+        ).values()
         found = [msgspec.json.decode(body, type=market.Quote) for body in bodies]
         return {quote.symbol: quote for quote in found}
 

@@ -1,7 +1,8 @@
-"""What was said last on some subjects of a stream, until some instant: one question to NATS.
+"""Many messages of a stream for one question to NATS, without a consumer.
 
-nats-py does not know this form of a direct get (`multi_last`, server 2.11): many messages come as
-the answer, and an empty one with status 204 ends them.
+nats-py does not know this form of a direct get (server 2.11): many messages come as the answer, and
+an empty one with status 204 ends them. Its own way to read a bucket, a watch, can end before the
+first message has come, and leaves a consumer for minutes.
 """
 
 import asyncio
@@ -16,8 +17,11 @@ from adapters.envelope import Heard
 from adapters.link import ANSWER_WITHIN, BusDown, Link, border
 
 AT_ONCE: Final = 500
-"""Subjects in one question; the server takes 1024."""
+"""Subjects, or messages, in one question; the server takes 1024."""
+EVERY: Final = ">"
 _END, _NONE = "204", "404"
+_GONE: Final = {"KV-Operation", "Nats-Marker-Reason"}
+"""Headers of what says that a key of a bucket holds nothing any more."""
 
 
 async def last_until(
@@ -31,27 +35,53 @@ async def last_until(
     with border():
         async with asyncio.timeout(ANSWER_WITHIN):
             for first in range(0, len(subjects), AT_ONCE):
-                found += await _asked(link, stream, subjects[first : first + AT_ONCE], until)
+                some = subjects[first : first + AT_ONCE]
+                question = {"multi_last": some, "up_to_time": until.astimezone(UTC)}
+                found += [_heard(each) for each in (await _asked(link, stream, question))[:-1]]
     return found
 
 
-async def _asked(link: Link, stream: str, subjects: Sequence[str], until: datetime) -> list[Heard]:
+async def kept(link: Link, bucket: str, keys: str = EVERY) -> dict[str, bytes]:
+    """What a bucket holds under some keys (wildcards allowed). Raises BusDown."""
+    place = f"$KV.{bucket}."
+    found: dict[str, bytes] = {}
+    following, is_more = 1, True
+    with border():
+        async with asyncio.timeout(ANSWER_WITHIN):
+            while is_more:
+                question = {"batch": AT_ONCE, "seq": following, "next_by_subj": place + keys}
+                *some, end = await _asked(link, f"KV_{bucket}", question)
+                for each in some:
+                    headers = each.headers or {}
+                    following = int(headers["Nats-Sequence"]) + 1
+                    if not headers.keys() & _GONE:
+                        found[headers["Nats-Subject"].removeprefix(place)] = each.data
+                left = int((end.headers or {}).get("Nats-Num-Pending", 0))
+                is_more = bool(some) and left > 0
+    return found
+
+
+async def _asked(link: Link, stream: str, question: object) -> list[Msg]:
+    """The messages that answer it, and behind them the one that ends them."""
     inbox = link.client.new_inbox()
-    question = {"multi_last": subjects, "up_to_time": until.astimezone(UTC)}
     answers = await link.client.subscribe(inbox)
     try:
         await link.client.publish(
             f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(question), reply=inbox
         )
-        found: list[Heard] = []
-        while (message := await answers.next_msg(timeout=ANSWER_WITHIN)).data:
-            found.append(_heard(message))
+        found = [await answers.next_msg(timeout=ANSWER_WITHIN)]
+        while not _ends(found[-1]):
+            found.append(await answers.next_msg(timeout=ANSWER_WITHIN))
     finally:
         await answers.unsubscribe()
-    status = (message.headers or {}).get("Status", "")
+    status = (found[-1].headers or {}).get("Status", "")
     if status not in {_END, _NONE}:
         raise BusDown(f"the stream {stream} answered {status}")
     return found
+
+
+def _ends(message: Msg) -> bool:
+    return not message.data and "Status" in (message.headers or {})
 
 
 def _heard(message: Msg) -> Heard:

@@ -5,14 +5,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 import nats.errors
 from nats.aio.msg import Msg
 
+from adapters.bygone import kept
 from adapters.envelope import MESSAGE_ID, Heard
-from adapters.link import ANSWER_WITHIN, BusDown, Link, border
+from adapters.link import BusDown, Link, border
 
 log = logging.getLogger(__name__)
 
@@ -152,23 +153,6 @@ class BucketEar(Generic[V]):
 def place(bucket: str) -> str:
     """The subject before the keys of a bucket."""
     return f"$KV.{bucket}."
-
-
-EVERY: Final = ">"
-
-
-async def kept(link: Link, bucket: str, keys: str = EVERY) -> dict[str, bytes]:
-    """What a bucket holds under some keys (wildcards allowed). Raises BusDown."""
-    with border():
-        opened = await link.streams.key_value(bucket)
-        watcher: Any = await opened.watch(keys, ignore_deletes=True)
-        found: dict[str, bytes] = {}
-        try:
-            while entry := await watcher.updates(timeout=ANSWER_WITHIN):
-                found[entry.key] = entry.value
-        finally:
-            await watcher.stop()
-        return found
 
 
 def _heard(message: Msg) -> Heard:
