@@ -157,6 +157,13 @@ def planned(
             return None
 
 
+def escalates(way: channel.Channel | None, plan: facts.NotificationPlanned) -> bool:
+    """Whether the channel, as it is now, still sends on to another what it told."""
+    if way is None or not way.told.enabled or way.told.escalation is None:
+        return False
+    return way.told.escalation.to == plan.escalate_to
+
+
 def escalated(
     way: channel.Channel, first: facts.NotificationPlanned, now: datetime
 ) -> facts.NotificationPlanned:

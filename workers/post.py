@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,9 @@ log = logging.getLogger(__name__)
 
 AGAIN_AFTER: Final = 1.0
 AT_ONCE: Final = 2
-"""How many messages a channel is given at a time; of those that answer late one in all."""
+"""How many messages a channel is given at a time; of those that refuse late one in all."""
+LATE_AFTER: Final = 2.0
+"""Seconds; most of what hangs is given up before our own patience ends."""
 LAST_WORDS: Final = 0.5
 """Seconds in which what is out may come back, when nothing more is to be sent."""
 Lane = tuple[str, UUID | None]
@@ -292,7 +295,7 @@ class Post:
 
     @asynccontextmanager
     async def _turn_of(self, name: str) -> AsyncIterator[None]:
-        """A channel's turn: those that answer late wait for each other, and keep nobody else."""
+        """A channel's turn: those that refuse late wait for each other, and keep nobody else."""
         while True:
             async with (gate := self._gate(name)):
                 if gate is self._gate(name):
@@ -368,9 +371,10 @@ class Post:
         except addresses.Lost as reason:
             return str(reason)
         message = self._digest_message(group) if group[0].plan.gathered else self._message(group[0])
+        begun = time.monotonic()
         error = await self._courier.bring(url, message)
-        late = self._late.add if error == courier.LATE else self._late.discard
-        late(way.told.channel)
+        is_late = error is not None and time.monotonic() - begun >= LATE_AFTER
+        (self._late.add if is_late else self._late.discard)(way.told.channel)
         return error
 
     async def _reason_against(self, parcel: Parcel) -> str | None:
@@ -403,7 +407,8 @@ class Post:
 
     async def _escalated(self, plan: facts.NotificationPlanned, now: datetime) -> Parcel | None:
         way = self._channels.find(plan.escalate_to or "")
-        if way is None or not way.told.enabled:
+        first = self._channels.find(plan.channel)
+        if way is None or not way.told.enabled or not notifications.escalates(first, plan):
             return None
         alerted = notifications.standing(await self._book.stream(plan.alert_id))
         if notifications.reason_against(plan.alert_position, alerted, now) is not None:

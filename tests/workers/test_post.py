@@ -15,6 +15,7 @@ from adapters import addresses, clock, courier, event_store
 from adapters.event_store import EventStore
 from domain import channel, facts, notification, subjects
 from tests.api.waiting import until
+from workers import post
 from workers.book import Book
 from workers.post import Post
 
@@ -196,12 +197,13 @@ class Slow(Messenger):
             return await super().bring(url, message)
         self.out.append(url)
         await self.late.wait()
-        return courier.LATE
+        return "it was not reached"
 
 
-async def test_channels_that_answer_late_wait_for_each_other_and_keep_nobody_else(
-    stage: Stage,
+async def test_channels_that_refuse_late_wait_for_each_other_and_keep_nobody_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(post, "LATE_AFTER", 0)
     stage.messenger = slow = Slow()
     stage.post = stage.opened()
     for name in ("slow1", "slow2", "mail"):
@@ -397,6 +399,18 @@ async def test_what_nobody_acknowledges_goes_to_another_channel_once(stage: Stag
     assert stage.messenger.said == ["alert 1", "alert 2", "Not acknowledged yet: alert 1"]
 
 
+async def test_what_is_not_to_be_sent_on_any_more_is_not(stage: Stage) -> None:
+    stage.opens("phone", severities=("HIGH",))
+    for name in ("changed", "removed", "off"):
+        stage.opens(name, escalation=facts.Escalation(after_minutes=10, to="phone"))
+    await stage.hears(stage.raised(1))
+    stage.changes("changed", escalation=None)
+    stage.remove("removed")
+    stage.changes("off", enabled=False)
+    await stage.sends(NOON + timedelta(minutes=10))
+    assert stage.messenger.said == ["alert 1"] * 3
+
+
 async def test_who_starts_anew_escalates_what_was_to_be_and_not_twice(stage: Stage) -> None:
     stage.opens("phone", severities=("HIGH",))
     stage.opens("mail", escalation=facts.Escalation(after_minutes=10, to="phone"))
@@ -455,9 +469,9 @@ async def test_two_post_offices_tell_it_once(stage: Stage) -> None:
     other = stage.opened()
     await stage.post.hear([notice])
     await other.recall([facts.notification_stream("mail", notice.position)], [])
-    for post in (stage.post, other):
-        await post.send()
-        await post.idle()
+    for each in (stage.post, other):
+        await each.send()
+        await each.idle()
     assert stage.messenger.said == ["alert 1"]
 
 
