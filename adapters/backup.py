@@ -68,9 +68,12 @@ def _rows(path: Path) -> chain.Verdict:
 
 
 def tidy(settings: Settings, keep: int, made: Path) -> list[Path]:
-    """Remove all but the newest copies, never the one that was just made; what was removed."""
-    found = sorted(each for each in settings.backups_dir.glob("ledger-*") if _is_copy(each))
-    gone = [each for each in found[:-keep] if each != made]
+    """Remove all but the newest copies; what was removed.
+
+    Newer than the one just made is what a clock made that was ahead: that goes first.
+    """
+    found = [each for each in settings.backups_dir.glob("ledger-*") if _is_copy(each)]
+    gone = sorted(found, key=lambda each: (each.name <= made.name, each.name))[:-keep]
     for path in gone:
         path.unlink()
     return gone

@@ -243,12 +243,15 @@ def new(chosen: settings.Settings) -> Iterator[None]:
     directory = chosen.data_dir
     was_there = directory.exists()
     there = set(directory.iterdir()) if was_there else set()
-    for found in there.difference(sqlite_recorder.drafts(chosen.event_store_path)):
+    left = sqlite_recorder.drafts(chosen.event_store_path)
+    for found in there.difference(left):
         raise refusals.Exists(
             f"{directory} is not empty, it holds {found.name}:"
             " a ledger begins anew in a data directory of its own"
         )
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in left:
+        each.unlink()
     try:
         yield
     except BaseException:

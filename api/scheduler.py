@@ -140,7 +140,7 @@ async def _setups(office: Office) -> list[answers.JobSetup]:
     """Every job of the catalogue, set up by somebody or not, and those of single portfolios."""
     said = {each.id: each for each in await questions.all_jobs(office.live)}
     every = {each.id: answers.job_setup(each) for each in map(jobs.Job, jobs.JOBS)} | said
-    known = [each for each in every.values() if each.job in jobs.JOBS]
+    known = [each for each in every.values() if jobs.can_be(each.job, each.portfolio_id)]
     places = {name: place for place, name in enumerate(jobs.JOBS)}
     return sorted(known, key=lambda each: (places[each.job], str(each.portfolio_id or "")))
 

@@ -172,9 +172,15 @@ def known(job: str) -> Kind:
     return JOBS[job]
 
 
+def can_be(job: str, portfolio_id: UUID | None) -> bool:
+    """Whether there is such a job: some are done for all portfolios at once only."""
+    return job in JOBS and (portfolio_id is None or JOBS[job].divisible)
+
+
 def check_whose(job: str, portfolio_id: UUID | None) -> None:
     """Raise refusals.Unknown for no job, refusals.Invalid for one that is not of a portfolio."""
-    if not known(job).divisible and portfolio_id is not None:
+    known(job)
+    if not can_be(job, portfolio_id):
         raise refusals.Invalid(
             "portfolio_id", str(portfolio_id), f"must be left out: {job} is done for all at once"
         )

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
@@ -33,6 +33,7 @@ GRACE: Final = timedelta(minutes=1)
 AGAIN_AFTER: Final = 1.0
 RUNNING: Final = "the job runs already"
 INTERRUPTED: Final = "interrupted: the scheduler ended before the run did"
+TAKEN_OVER: Final = "interrupted: another scheduler took over before the run was over"
 MISSED: Final = "nobody was there to run it"
 SKIPPED: Final = "the run before was not over"
 _OUTCOMES: Final[dict[str, subjects.Outcome]] = {
@@ -124,7 +125,7 @@ class Agenda:
         for order in await self._asked.left():
             errand = Errand(order.due, self._clock)
             errand.started_at = order.due.at
-            ran = errand.ended("failed", error=INTERRUPTED)
+            ran = errand.ended("failed", error=TAKEN_OVER)
             for each in await self._book.record([ran], order.request_id):
                 _logger.warning("%s, which was asked for, was cut short", each.job)
                 await self._tell(subjects.job_run(each), "failed")
@@ -210,10 +211,17 @@ class Agenda:
         for turn in jobs.turns(line.times(now), now, self._grace, catch_up):
             if turn.trigger is not None:
                 await self._record(line, missed)
-                await self._made(line, _due(line.job, turn.due_at, turn.trigger))
+                due = await self._free(_due(line.job, turn.due_at, turn.trigger))
+                await self._made(line, due)
                 return
             missed.append(self._missed(line, turn.due_at, now))
         await self._record(line, missed)
+
+    async def _free(self, due: chore.Due) -> chore.Due:
+        """A clock that was ahead may have taken its place: then it has another beside that."""
+        if self._book.ahead and await self._book.run(due.run_id) is not None:
+            return replace(due, run_id=uuid5(due.run_id, "again"))
+        return due
 
     def _may(self) -> bool:
         return self.has_the_word

@@ -47,7 +47,7 @@ class Asked:
         try:
             await self.keep()
         except refusals.Unavailable:
-            del self._orders[order.due.run_id]
+            self.over(order.due.run_id)
             raise
 
     def over(self, run_id: UUID) -> None:

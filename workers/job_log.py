@@ -4,7 +4,7 @@ The views tell where to begin; from there the log is followed, so that a change 
 it is recorded, and nothing that another scheduler has recorded is overlooked.
 
 A job that was never set up nor run is missed since the first run of any; where there is none nobody
-knows since when, and it is looked back for a day, but not further than the ledger goes.
+knows since when, and it is looked back for a day. Never further than the ledger goes, or a year.
 
 What is recorded of a time that is yet to come, by a clock that was ahead, does not count before.
 """
@@ -27,6 +27,8 @@ from projections.jobs import Standing
 
 BATCH: Final = 2_000
 LOOK_BACK: Final = timedelta(days=1)
+LONGEST_GAP: Final = timedelta(days=366)
+"""What was due longer ago than that is neither made up for nor written down."""
 AHEAD: Final = timedelta(minutes=5)
 """What two clocks may differ by."""
 
@@ -59,7 +61,7 @@ class JobLog:
         self.latest: datetime | None = None
         """The latest due time that has its run recorded, of any job."""
         self.position = 0
-        self._since = clock.now()
+        self._since = self._floor = clock.now()
         self._log = log
         self._nudge = nudge
         self._clock = clock
@@ -67,20 +69,22 @@ class JobLog:
 
     async def begin(self, standing: Standing) -> None:
         """Know what the views know. Raises refusals.Unavailable."""
-        for id_ in standing.jobs:
-            for recorded in await self._aside(partial(self._log.stream, id_)):
-                self._take(recorded)
         self.last = dict(standing.last)
         self.position = standing.position
         for first in await self._aside(lambda: self._log.after(0, 1)):
+            self._floor = first.recorded_at - LOOK_BACK
             self._since = max(min(first.recorded_at, self._since), self._since - LOOK_BACK)
         self._ran(standing.first)
         self._ran(standing.latest)
+        for id_ in standing.jobs:
+            for recorded in await self._aside(partial(self._log.stream, id_)):
+                self._take(recorded)
 
     def dealt_with(self, job: jobs.Job) -> datetime:
         """Up to when nothing that was due needs to be dealt with."""
         first = job.spans[0].since if job.spans else self._since
-        return self.last.get(job.id) or (first if job.portfolio_id else min(first, self._since))
+        known = self.last.get(job.id) or (first if job.portfolio_id else min(first, self._since))
+        return max(known, self._clock.now() - LONGEST_GAP)
 
     async def follow(self) -> None:
         """Know all that the log has. Raises refusals.Unavailable."""
@@ -100,8 +104,10 @@ class JobLog:
         match recorded.fact:
             case facts.JobConfigured(job=name, portfolio_id=portfolio_id):
                 job = self.jobs.get(recorded.stream_id) or jobs.Job(name, portfolio_id)
-                if recorded.version > job.version:
-                    since = min(recorded.recorded_at, now)
+                if jobs.can_be(name, portfolio_id) and recorded.version > job.version:
+                    since = recorded.recorded_at
+                    if since > now:
+                        since = min(self.last.get(job.id, self._since), now)
                     self.jobs[job.id] = jobs.evolve(job, replace(recorded, recorded_at=since))
             case facts.JobRan(trigger="manual"):
                 return
@@ -116,7 +122,7 @@ class JobLog:
     def _ran(self, due_at: datetime | None) -> None:
         """Something was due then, of some job."""
         if due_at is not None:
-            self._since = min(self._since, due_at)
+            self._since = min(self._since, max(due_at, self._floor))
             self.latest = max(self.latest or due_at, due_at)
 
     async def run(self, run_id: UUID) -> facts.JobRan | None:

@@ -286,6 +286,14 @@ def test_an_empty_directory_that_was_there_stays(there: Settings, file: Path) ->
     assert list(there.data_dir.iterdir()) == []
 
 
+def test_what_begins_anew_is_its_owners_alone(
+    there: Settings, lines: list[bytes], file: Path
+) -> None:
+    file.write_bytes(b"".join(lines))
+    ledger_file.begin_anew(file, there)
+    assert there.data_dir.stat().st_mode & 0o077 == 0
+
+
 # --- PostgreSQL -----------------------------------------------------------------------------
 
 

@@ -234,6 +234,35 @@ async def test_what_a_clock_that_was_ahead_recorded_keeps_no_job_from_running(
     await office.live(MONDAY + DAY)
     assert {each.job for each in office.asked} == set(jobs.JOBS) - {"performance_rollup"}
     assert twice(office.runs) == []
+    for due in office.asked:
+        told = [each.outcome for each in office.runs if each.run_id == due.run_id]
+        assert told == ["succeeded"]
+
+
+async def test_a_clock_that_was_behind_leaves_nothing_to_be_made_up_for_from_before_the_ledger(
+    office: Office,
+) -> None:
+    only(office, "backup")
+    await office.begin()
+    await office.live(MONDAY + DAY)
+    office.clock.at = MONDAY - 1_000 * DAY
+    await office.begin()
+    await office.live(MONDAY - 999 * DAY)
+    office.clock.at = MONDAY + 2 * DAY
+    set_up(office, "daily_snapshot", enabled=True)
+    await office.begin()
+    assert times(office.runs, "daily_snapshot") == []
+    assert min(each.due_at for each in office.runs if each.trigger == "catch_up") > MONDAY - DAY
+
+
+async def test_after_years_a_year_is_made_up_for(office: Office) -> None:
+    await office.begin()
+    await office.live(MONDAY + DAY)
+    office.clock.at = MONDAY + 1_500 * DAY
+    await office.begin()
+    late = [each.due_at for each in office.runs if each.trigger == "catch_up"]
+    assert min(late) > office.clock.at - 367 * DAY
+    assert twice(office.runs) == []
 
 
 async def test_a_change_made_while_the_clock_was_ahead_counts_no_later_than_the_next(
@@ -243,8 +272,9 @@ async def test_a_change_made_while_the_clock_was_ahead_counts_no_later_than_the_
     set_up(office, "backup", retries=1)
     office.clock.at = MONDAY
     set_up(office, "backup", enabled=False)
-    await office.begin()
-    await office.live(MONDAY + 2 * DAY)
+    for days in range(1, 4):
+        await office.begin()
+        await office.live(MONDAY + days * DAY)
     assert times(office.runs, "backup") == []
 
 
@@ -286,8 +316,8 @@ async def test_what_is_set_up_is_still_so_after_a_restart(office: Office) -> Non
 
 
 async def test_a_portfolios_own_job_runs_beside_that_for_all(office: Office) -> None:
-    only(office, "backup")
-    set_up(office, "backup", RUN)
+    only(office, "performance_rollup")
+    set_up(office, "performance_rollup", RUN)
     await office.begin()
     await office.live(MONDAY + timedelta(hours=3))
     assert {each.portfolio_id for each in office.asked} == {RUN, None}
@@ -492,7 +522,7 @@ async def test_a_run_that_was_asked_for_and_died_with_its_scheduler_is_told_by_t
     office.clock.turn(minutes=5)
     await office.begin()
     [ran] = office.runs
-    assert (ran.run_id, ran.outcome, ran.error) == (RUN, "failed", agenda.INTERRUPTED)
+    assert (ran.run_id, ran.outcome, ran.error) == (RUN, "failed", agenda.TAKEN_OVER)
     assert (ran.started_at, ran.trigger) == (MONDAY, "manual")
     assert office.log.stream(RUN)[0].request_id == "who asked"
     await office.begin()

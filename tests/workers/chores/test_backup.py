@@ -55,6 +55,16 @@ async def test_last_nights_backup_restored_into_an_empty_directory_has_the_same_
     assert verify.main([]) == 0
 
 
+async def test_what_a_restore_left_that_was_killed_is_removed(traded: Yard, tmp_path: Path) -> None:
+    await back_up(traded)
+    copy, into = traded.settings.backups_dir / "ledger-2026-01-06.db", tmp_path / "again"
+    into.mkdir()
+    for left in ("ledger.db.77.draft", "ledger.db.77.draft-journal"):
+        (into / left).touch()
+    assert restore.main([str(copy), str(into)]) == 0
+    assert [each.name for each in into.iterdir()] == ["ledger.db"]
+
+
 async def test_what_was_restored_goes_on_where_the_ledger_stood(
     traded: Yard, tmp_path: Path
 ) -> None:
@@ -125,10 +135,11 @@ async def test_several_at_once_wait_for_each_other(traded: Yard) -> None:
     assert kept(traded) == ["ledger-2026-01-06.db"]
 
 
-async def test_the_one_just_made_is_kept_whatever_is_dated_later(traded: Yard) -> None:
-    await back_up(traded, at=TWO_AT_NIGHT + timedelta(days=30))
-    await back_up(traded, settings={"keep": 1})
-    assert kept(traded) == ["ledger-2026-01-06.db", "ledger-2026-02-05.db"]
+async def test_copies_of_a_clock_that_was_ahead_go_before_any_other(traded: Yard) -> None:
+    nights = [TWO_AT_NIGHT + timedelta(days=n) for n in (30, 31, 0, 1, 2)]
+    for at in nights:
+        await back_up(traded, at=at, settings={"keep": 2})
+    assert kept(traded) == ["ledger-2026-01-07.db", "ledger-2026-01-08.db"]
 
 
 async def test_only_the_newest_are_kept_and_nothing_else_is_touched(traded: Yard) -> None:
