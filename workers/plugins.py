@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ from workers.proxy import Proxy, Room
 _logger = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 0.5
+AGAIN_AFTER: Final = 1.0
 AT_ONCE: Final = 8
 LOOKED_AT_ONCE: Final = 2
 GONE: Final = "it is not there any more"
@@ -291,10 +292,21 @@ class Plugins:
         ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy, run.leash)
         self.runs += 1
         self.failed += ended.outcome != "succeeded"
-        whole = ended.outcome == "succeeded"
-        await self._ledger.tell(note.plugin, proxy.alerts, note.run_id, whole=whole)
         ran = plugin_runs.recorded(note, ended, self._clock.now(), alerts=len(proxy.alerts))
-        await self._ledger.finish(ran)
+        await self._record(ran, proxy.alerts)
+
+    async def _record(self, ran: facts.PluginRan, told: Mapping[str, errand.Alert]) -> None:
+        """Record a run and what it told, however long that takes: it has ended already."""
+        whole = ran.outcome == "succeeded"
+        while True:
+            try:
+                await self._ledger.tell(ran.plugin, told, ran.run_id, whole=whole)
+                await self._ledger.finish(ran)
+            except refusals.Unavailable as reason:
+                _logger.warning("a run of %s is not recorded yet: %s", ran.plugin, reason.message)
+                await asyncio.sleep(AGAIN_AFTER)
+            else:
+                return
 
     # --- what is asked
 
