@@ -241,6 +241,15 @@ BAD = {
         "PUT /api/v1/config was not granted",
     ),
     "looks": ("context.api.config()", "refused", "GET /api/v1/config was not granted"),
+    "nests": (
+        """
+        deep = b"[" * 5_000 + b"]" * 5_000
+        context._line._socket.sendall(b'{"type": "ask", "x": ' + deep + b"}\\n")
+        context._line._heard.readline()
+        """,
+        "failed",
+        "it said what cannot be read",
+    ),
     "pools": (
         """
         from concurrent.futures import ProcessPoolExecutor
