@@ -126,7 +126,6 @@ class Plugins:
         self._recalled = False
         self._seen: dict[str, facts.PluginRegistered] = {}
         self._digests: dict[str, str] = {}
-        self._silent: set[str] = set()
         self._inspecting: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Run] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -159,7 +158,8 @@ class Plugins:
         await self._miss(found)
         await self._silence_removed()
         for name, state in list(self._ledger.states.items()):
-            if state.is_due_at_all and name not in self._running:
+            is_busy = name in self._running or name in self._ledger.removed
+            if state.is_due_at_all and not is_busy:
                 await self._begin_if_due(name, state)
 
     # --- what they are
@@ -192,12 +192,8 @@ class Plugins:
                 await self._ledger.reload(self._seen[name])
 
     async def _silence_removed(self) -> None:
-        for name, state in list(self._ledger.states.items()):
-            if state.found is not None:
-                self._silent.discard(name)
-            elif state.version and name not in self._silent and name not in self._running:
-                await self._ledger.silence(name)
-                self._silent.add(name)
+        for name in self._ledger.removed - set(self._running):
+            await self._ledger.silence(name)
 
     # --- when they run
 
@@ -317,6 +313,7 @@ class Plugins:
             return subjects.PluginReply(found)
         name = question.order.plugin
         await self._ledger.learn([name])
+        await self._silence_removed()
         state = self._ledger.states[name]
         if state.found is None or state.found.fault is not None:
             why = "not registered" if state.found is None else f"broken: {state.found.fault}"

@@ -110,3 +110,23 @@ async def test_a_run_that_ended_while_the_log_took_no_write_is_recorded_as_it_wa
     await run(worker, 7)
     assert log.told == ["AlertRaised", "PluginRan"]
     assert not list((tmp_path / "notes").iterdir())
+
+
+async def test_what_is_registered_again_at_once_begins_without_alerts(
+    log: Log, worker: plugins.Plugins
+) -> None:
+    await run(worker, 7)
+    log.decide(REMOVED)
+    log.decide(REGISTERED)
+    await worker.look()
+    assert log.told == ["AlertRaised", "PluginRan", "AlertCleared"]
+
+
+async def test_what_is_told_after_that_stands(log: Log, worker: plugins.Plugins) -> None:
+    await run(worker, 7)
+    log.decide(REMOVED)
+    log.decide(REGISTERED)
+    await run(worker, 8)
+    await worker.look()
+    told = ["AlertRaised", "PluginRan"]
+    assert log.told == [*told, "AlertCleared", *told]
