@@ -33,6 +33,8 @@ def fits(config: str, schema: str) -> None:
         error = _worst(msgspec.json.decode(config), msgspec.json.decode(schema))
     except RecursionError as reason:
         raise refusals.Invalid("config", None, "is nested too deeply") from reason
+    except msgspec.ValidationError as reason:
+        raise refusals.Invalid("config", None, f"cannot be read: {reason}") from reason
     if error is not None:
         field = ".".join(("config", *map(str, error.absolute_path)))
         raise refusals.Invalid(field, error.instance, f"does not fit: {error.message[:300]}")

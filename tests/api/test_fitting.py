@@ -105,3 +105,8 @@ def test_what_the_plugin_reads_fits() -> None:
     )
     msgspec.json.decode(config, type=Kinds)
     fitting.fits(config.decode(), KINDS)
+
+
+def test_a_number_that_is_too_large_to_be_read_does_not_fit() -> None:
+    with pytest.raises(refusals.Invalid, match="out of range"):
+        fitting.fits('{"share": 1e400}', KINDS)
