@@ -35,7 +35,10 @@ class PluginLog(Protocol):
 
 
 class Ledger:
-    """The way to the log and the views; `states` are the plugins as they were read last."""
+    """The way to the log and the views; `states` are the plugins as they were read last.
+
+    `removed` are those that were removed since, whatever came after, and are not silenced yet.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Ledger:
         thread: Executor | None,
     ) -> None:
         self.states: dict[str, plugin.Plugin] = {}
+        self.removed: set[str] = set()
         self.last_due: dict[str, datetime] = {}
         self._log = log
         self._link = link
@@ -67,12 +71,23 @@ class Ledger:
         head = await self._aside(self._log.head)
         if head == self._head and len(asked) == len(self.states):
             return
-        self.states |= await self._aside(lambda: {name: self._read(name) for name in asked})
+        for name, read in await self._aside(lambda: [self._read(each) for each in asked]):
+            self._fold(name, read)
         self._head = head
 
-    def _read(self, name: str) -> plugin.Plugin:
+    def _read(self, name: str) -> tuple[str, Sequence[facts.Recorded]]:
         known = self.states.get(name, plugin.NOTHING)
-        return plugin.fold(self._log.stream(facts.plugin_stream(name), after=known.version), known)
+        return name, self._log.stream(facts.plugin_stream(name), after=known.version)
+
+    def _fold(self, name: str, read: Sequence[facts.Recorded]) -> None:
+        known = self.states.get(name, plugin.NOTHING)
+        new = [each for each in read if each.version > known.version]
+        now = self.states[name] = plugin.fold(new, known)
+        # At the first look, what was removed long ago and is registered again was silenced then.
+        if (known.version or now.found is None) and any(
+            isinstance(each.fact, facts.PluginRemoved) for each in new
+        ):
+            self.removed.add(name)
 
     async def reload(self, found: facts.PluginRegistered) -> None:
         """Record what a registered plugin now is, where that is not what the log says."""
@@ -89,7 +104,7 @@ class Ledger:
             await self._again(found.plugin)
 
     async def _again(self, name: str) -> None:
-        self.states[name] = await self._aside(lambda: self._read(name))
+        self._fold(*await self._aside(lambda: self._read(name)))
 
     async def ran_before(self, name: str, due_at: datetime) -> bool:
         """Whether a run for this instant is recorded."""
@@ -119,6 +134,7 @@ class Ledger:
     async def silence(self, name: str) -> None:
         """What stood of a plugin that was removed is over."""
         await self._clear(name, REMOVED, uuid4())
+        self.removed.discard(name)
 
     async def _clear(
         self, name: str, why: str, by: UUID, but: AbstractSet[UUID] = frozenset()

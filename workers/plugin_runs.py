@@ -111,7 +111,7 @@ async def _sent(
     async def answer(said: bytes) -> bytes | None:
         try:
             word = errand.word(said)
-        except (msgspec.MsgspecError, UnicodeError):
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             last.append(errand.Finished("failed", "it said what cannot be read"))
             return None
         if isinstance(word, errand.Ask):

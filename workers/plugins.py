@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ from workers.proxy import Proxy, Room
 _logger = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 0.5
+AGAIN_AFTER: Final = 1.0
 AT_ONCE: Final = 8
 LOOKED_AT_ONCE: Final = 2
 GONE: Final = "it is not there any more"
@@ -125,7 +126,6 @@ class Plugins:
         self._recalled = False
         self._seen: dict[str, facts.PluginRegistered] = {}
         self._digests: dict[str, str] = {}
-        self._silent: set[str] = set()
         self._inspecting: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Run] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -158,7 +158,8 @@ class Plugins:
         await self._miss(found)
         await self._silence_removed()
         for name, state in list(self._ledger.states.items()):
-            if state.is_due_at_all and name not in self._running:
+            is_busy = name in self._running or name in self._ledger.removed
+            if state.is_due_at_all and not is_busy:
                 await self._begin_if_due(name, state)
 
     # --- what they are
@@ -191,12 +192,8 @@ class Plugins:
                 await self._ledger.reload(self._seen[name])
 
     async def _silence_removed(self) -> None:
-        for name, state in list(self._ledger.states.items()):
-            if state.found is not None:
-                self._silent.discard(name)
-            elif state.version and name not in self._silent and name not in self._running:
-                await self._ledger.silence(name)
-                self._silent.add(name)
+        for name in self._ledger.removed - set(self._running):
+            await self._ledger.silence(name)
 
     # --- when they run
 
@@ -291,10 +288,21 @@ class Plugins:
         ended = await plugin_runs.ran(given, decided.timeout_seconds, proxy, run.leash)
         self.runs += 1
         self.failed += ended.outcome != "succeeded"
-        whole = ended.outcome == "succeeded"
-        await self._ledger.tell(note.plugin, proxy.alerts, note.run_id, whole=whole)
         ran = plugin_runs.recorded(note, ended, self._clock.now(), alerts=len(proxy.alerts))
-        await self._ledger.finish(ran)
+        await self._record(ran, proxy.alerts)
+
+    async def _record(self, ran: facts.PluginRan, told: Mapping[str, errand.Alert]) -> None:
+        """Record a run and what it told, however long that takes: it has ended already."""
+        whole = ran.outcome == "succeeded"
+        while True:
+            try:
+                await self._ledger.tell(ran.plugin, told, ran.run_id, whole=whole)
+                await self._ledger.finish(ran)
+            except refusals.Unavailable as reason:
+                _logger.warning("a run of %s is not recorded yet: %s", ran.plugin, reason.message)
+                await asyncio.sleep(AGAIN_AFTER)
+            else:
+                return
 
     # --- what is asked
 
@@ -305,6 +313,7 @@ class Plugins:
             return subjects.PluginReply(found)
         name = question.order.plugin
         await self._ledger.learn([name])
+        await self._silence_removed()
         state = self._ledger.states[name]
         if state.found is None or state.found.fault is not None:
             why = "not registered" if state.found is None else f"broken: {state.found.fault}"

@@ -117,8 +117,8 @@ class Proxy:
         """A command, said by this plugin whoever it says that it is."""
         try:
             body = _exact.decode(ask.body or "{}")
-        except msgspec.DecodeError as reason:
-            return self._failure(400, "VALIDATION_ERROR", f"the body is no JSON: {reason}")
+        except (msgspec.DecodeError, RecursionError) as reason:
+            return self._failure(400, "VALIDATION_ERROR", f"the body cannot be read: {reason}")
         if not isinstance(body, dict):
             return self._failure(400, "VALIDATION_ERROR", "the body is no object")
         said: dict[str, Any] = body | {"source": f"plugin:{self._name}"}

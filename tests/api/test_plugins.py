@@ -241,6 +241,27 @@ BAD = {
         "PUT /api/v1/config was not granted",
     ),
     "looks": ("context.api.config()", "refused", "GET /api/v1/config was not granted"),
+    "nests": (
+        """
+        deep = b"[" * 5_000 + b"]" * 5_000
+        context._line._socket.sendall(b'{"type": "ask", "x": ' + deep + b"}\\n")
+        context._line._heard.readline()
+        """,
+        "failed",
+        "it said what cannot be read",
+    ),
+    "pools": (
+        """
+        from concurrent.futures import ProcessPoolExecutor
+        global ask
+        def ask(symbol):
+            return context.quote(symbol)
+        with ProcessPoolExecutor(2) as pool:
+            print(list(pool.map(ask, ["SPY", "XYZ"] * 4)))
+        """,
+        "failed",
+        "plugin.line.Unheard: ask in the plugin's own process, not in one that it has started",
+    ),
 }
 
 
@@ -262,6 +283,25 @@ def test_a_bad_plugin_is_shown_for_what_it_is_and_the_others_run_on(
     done = until(lambda: ended(client, name, bad))
     assert (done["outcome"], done["error"] if why else None) == (outcome, why)
     assert shown(client, name) == (outcome, done["error"])
+
+
+def test_a_question_that_was_given_up_is_the_last_and_the_run_says_so(
+    client: Client, write: Write
+) -> None:
+    body = """
+    read, context._line._heard = context._line._heard, None
+    try:
+        context.quote("SPY")
+    except AttributeError:
+        context._line._heard = read
+    try:
+        context.quote("XYZ")
+    except Exception as error:
+        print(error)
+    """
+    ready(client, write("hasty", body))
+    done = run(client, "hasty")
+    assert (done["outcome"], "given up" in done["output"]) == ("succeeded", True)
 
 
 def test_what_is_binary_is_kept_as_text(client: Client, write: Write) -> None:

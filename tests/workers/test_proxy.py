@@ -131,7 +131,10 @@ async def test_a_plugin_never_sees_more_of_an_answer_than_is_meant_for_it(room: 
     assert set(reply.headers) == {"ETag", "Content-Type"}
 
 
-@pytest.mark.parametrize("body", ["", "{", "[]", "7", '{"a": 1}\x00'])
+DEEP = f'{{"a": {"[" * 5_000}{"]" * 5_000}}}'
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "7", '{"a": 1}\x00', DEEP])
 async def test_a_body_that_is_no_order_is_told_to_the_plugin(
     room: Room, api: Api, body: str
 ) -> None:
