@@ -12,18 +12,16 @@ import ctypes
 import os
 import queue
 import re
-import resource
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any, Final
 
 import apprise
 import msgspec
 from apprise.utils.parse import parse_urls
 
-from adapters import courier
+from adapters import courier, growth
 
 NOT_HERE: Final = frozenset(
     {"dbus", "qt", "kde", "glib", "gio", "gnome", "macosx", "windows", "syslog"}
@@ -51,11 +49,12 @@ def main() -> None:
     threading.Thread(target=_hear, args=(tasks,), name="tasks", daemon=True).start()
     apprise.Apprise.instantiate("json://localhost")  # it loads what it knows when first asked
     _confine(parent)
-    bearable = _size() + _MORE // 2
+    bearable = growth.size() + _MORE // 2
     answers.write(b"\n")
     while True:
-        told = _done(msgspec.json.decode(tasks.get(), type=courier.Task))
-        answers.write(msgspec.json.encode(courier.Told(told, last=_size() > bearable)) + b"\n")
+        error = _done(msgspec.json.decode(tasks.get(), type=courier.Task))
+        told = courier.Told(error, last=growth.size() > bearable)
+        answers.write(msgspec.json.encode(told) + b"\n")
 
 
 def _hear(tasks: queue.SimpleQueue[bytes]) -> None:
@@ -70,17 +69,7 @@ def _confine(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit()
-        most = _size() + _MORE
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _size() -> int:
-    """The bytes that we take of our address space, where that is told."""
-    if sys.platform != "linux":
-        return 0
-    pages = Path("/proc/self/statm").read_text("ascii").split()[0]
-    return int(pages) * resource.getpagesize()
+    growth.limit(_MORE)
 
 
 def _done(task: courier.Task) -> str | None:

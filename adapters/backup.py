@@ -7,7 +7,6 @@ either.
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from adapters import alone, chain, event_store, ledger_file
+from adapters import alone, chain, drafts, event_store, ledger_file
 from adapters.settings import Settings
 from domain import refusals
 
@@ -46,7 +45,7 @@ def copy(ledger: Path, path: Path) -> chain.Verdict:
     """
     if not ledger.is_file():
         raise FileNotFoundError(ledger)
-    with _draft(path) as draft:
+    with drafts.finished(path) as draft:
         source = sqlite3.connect(f"{ledger.resolve().as_uri()}?mode=ro", uri=True)
         with closing(source), closing(sqlite3.connect(draft)) as target:
             source.backup(target)
@@ -84,7 +83,7 @@ def _is_copy(path: Path) -> bool:
 
 
 def _export(settings: Settings, path: Path) -> chain.Verdict:
-    with closing(event_store.open_there(settings)) as log, _draft(path) as draft:
+    with closing(event_store.open_there(settings)) as log, drafts.finished(path) as draft:
         with draft.open("wb") as target:
             ledger_file.write(ledger_file.written(log), target)
         return _lines(draft)
@@ -96,19 +95,6 @@ def _lines(path: Path) -> chain.Verdict:
         for count, (row, hash_) in enumerate(ledger_file.read(source), 1):
             found = chain.Verdict(count, row.position, hash_.hex())
     return found
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[Path]:
-    """What is written under another name until it is whole and on the disk."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    try:
-        yield draft
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from adapters.ears import (
     Handler,
     SubjectEar,
     V,
-    place,
 )
 from adapters.envelope import MESSAGE_ID, Envelope, Heard, Message, Unreadable, plain, sealed
 from adapters.link import (
@@ -40,6 +39,7 @@ from adapters.link import (
     end_of,
     kept_under,
     newest,
+    place,
     prepare,
     stored,
 )

@@ -14,7 +14,7 @@ import msgspec
 from nats.aio.msg import Msg
 
 from adapters.envelope import Heard
-from adapters.link import ANSWER_WITHIN, BusDown, Link, border
+from adapters.link import ANSWER_WITHIN, BusDown, Link, border, place
 
 AT_ONCE: Final = 500
 """Subjects, or messages, in one question; the server takes 1024."""
@@ -43,19 +43,19 @@ async def last_until(
 
 async def kept(link: Link, bucket: str, keys: str = EVERY) -> dict[str, bytes]:
     """What a bucket holds under some keys (wildcards allowed). Raises BusDown."""
-    place = f"$KV.{bucket}."
     found: dict[str, bytes] = {}
+    wanted = place(bucket) + keys
     following, is_more = 1, True
     with border():
         async with asyncio.timeout(ANSWER_WITHIN):
             while is_more:
-                question = {"batch": AT_ONCE, "seq": following, "next_by_subj": place + keys}
+                question = {"batch": AT_ONCE, "seq": following, "next_by_subj": wanted}
                 *some, end = await _asked(link, f"KV_{bucket}", question)
                 for each in some:
                     headers = each.headers or {}
                     following = int(headers["Nats-Sequence"]) + 1
                     if not headers.keys() & _GONE:
-                        found[headers["Nats-Subject"].removeprefix(place)] = each.data
+                        found[headers["Nats-Subject"].removeprefix(place(bucket))] = each.data
                 left = int((end.headers or {}).get("Nats-Num-Pending", 0))
                 is_more = bool(some) and left > 0
     return found

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from adapters.bygone import kept
 from adapters.envelope import MESSAGE_ID, Heard
-from adapters.link import BusDown, Link, border
+from adapters.link import BusDown, Link, border, place
 
 log = logging.getLogger(__name__)
 
@@ -148,11 +148,6 @@ class BucketEar(Generic[V]):
         if seen is None or seen <= value.as_of:
             self._seen[key] = value.as_of
             await self._handler(value)
-
-
-def place(bucket: str) -> str:
-    """The subject before the keys of a bucket."""
-    return f"$KV.{bucket}."
 
 
 def _heard(message: Msg) -> Heard:

@@ -30,7 +30,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from adapters import chain, event_store, settings, sqlite_recorder
+from adapters import chain, drafts, event_store, settings
 from domain import facts, refusals
 
 LONGEST_LINE: Final = 8 * 1024 * 1024
@@ -243,7 +243,7 @@ def new(chosen: settings.Settings) -> Iterator[None]:
     directory = chosen.data_dir
     was_there = directory.exists()
     there = set(directory.iterdir()) if was_there else set()
-    left = sqlite_recorder.drafts(chosen.event_store_path)
+    left = drafts.left(chosen.event_store_path)
     for found in there.difference(left):
         raise refusals.Exists(
             f"{directory} is not empty, it holds {found.name}:"

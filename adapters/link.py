@@ -213,10 +213,15 @@ async def newest(link: Link, stream: str, subject: str) -> api.RawStreamMsg | No
         return None
 
 
+def place(bucket: str) -> str:
+    """The subject before the keys of a bucket."""
+    return f"$KV.{bucket}."
+
+
 async def kept_under(link: Link, bucket: str, key: str) -> bytes | None:
     """The value of a key of a bucket, read straight from its stream; None where there is none."""
     try:
-        found = await link.streams.get_last_msg(f"KV_{bucket}", f"$KV.{bucket}.{key}", direct=True)
+        found = await link.streams.get_last_msg(f"KV_{bucket}", place(bucket) + key, direct=True)
     except nats.js.errors.NotFoundError:
         return None
     return found.data or None

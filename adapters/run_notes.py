@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from adapters import private
 from domain import facts
 
 
@@ -33,10 +34,7 @@ class Notes:
     def write(self, note: Note) -> None:
         """A run begins."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        path = self._path(note.run_id)
-        draft = path.with_suffix(".draft")
-        draft.write_bytes(msgspec.json.encode(note))
-        draft.replace(path)
+        private.write(self._path(note.run_id), msgspec.json.encode(note))
 
     def strike(self, run_id: UUID) -> None:
         """A run is recorded, or was never to be."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,7 +13,7 @@ from uuid import UUID
 
 from eventsourcing import persistence, sqlite
 
-from adapters import beside, chain
+from adapters import beside, chain, drafts
 from domain import ports, refusals
 
 _TABLES = (
@@ -58,24 +57,11 @@ def opened_to_read(path: Path) -> SQLiteRecorder:
 
 def fill(path: Path, rows: Iterable[tuple[chain.Row, bytes]]) -> None:
     """Make the file from rows and their hashes; it is not there at all before it is whole."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    for left in drafts(path):  # by one that was killed
-        left.unlink()
-    try:
+    with drafts.finished(path) as draft:
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             _fill(connection, rows)
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
         if path.exists():
             raise refusals.Exists(f"{path} has come into being meanwhile")
-        draft.rename(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def drafts(path: Path) -> list[Path]:
-    """What is there of files that are being made, or never were finished, and of their journals."""
-    return list(path.parent.glob(f"{path.name}.*.draft*"))
 
 
 def _fill(connection: sqlite3.Connection, rows: Iterable[tuple[chain.Row, bytes]]) -> None:

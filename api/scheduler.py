@@ -250,8 +250,17 @@ async def planned(office: Office) -> list[Planned]:
 
 def lag(office: Office) -> int:
     """Seconds of market time that the oldest due job has waited, as the scheduler said last."""
+    return _counted(office, "lag")
+
+
+def ahead(office: Office) -> int:
+    """Seconds of market time until the last run would be due that is recorded already."""
+    return _counted(office, "ahead")
+
+
+def _counted(office: Office, what: str) -> int:
     beat = office.beats.get("scheduler")
-    return 0 if beat is None else beat.counts.get("lag", 0)
+    return 0 if beat is None else beat.counts.get(what, 0)
 
 
 async def _asked(office: Office, question: subjects.JobQuestion) -> subjects.JobReply:

@@ -218,8 +218,7 @@ def _late(office: Office) -> str | None:
 
 
 def _ahead(office: Office) -> str | None:
-    beat = office.beats.get("scheduler")
-    ahead = timedelta(seconds=0 if beat is None else beat.counts.get("ahead", 0))
+    ahead = timedelta(seconds=scheduler.ahead(office))
     if not ahead:
         return None
     return f"runs are recorded that are due only in {ahead}: the clock was ahead, or is behind"

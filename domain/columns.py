@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from domain import calendar
+from domain import calendar, money
 from domain.risk import OpenOption
 
 Ints = npt.NDArray[np.int64]
@@ -26,7 +26,6 @@ NEAR: Final = 50
 """Thousandths of the strike: the band near it."""
 
 _LOW, _MEDIUM, _HIGH = range(3)
-_MICRO: Final = Decimal("0.000001")
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -101,7 +100,7 @@ def evaluate(book: Book, price: Decimal) -> Evaluation:
 
 def micros(amount: Decimal) -> int:
     """Whole micro-dollars: every figure that is let in has at most six decimals."""
-    return int(amount.quantize(_MICRO).scaleb(6))
+    return int(money.micro(amount).scaleb(6))
 
 
 def share(strikes: Ints, thousandths: int) -> Ints:

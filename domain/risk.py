@@ -26,7 +26,6 @@ STANDARD: Final = Decimal(100)
 """The multiplier of a contract that is listed as it was made; adjusted ones have another."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO: Final = Decimal("0.000001")
 _PCT: Final = Decimal("0.0001")
 _TENTH: Final = Decimal("0.1")
 _LARGEST: Final = Decimal(10) ** 12
@@ -71,7 +70,7 @@ def assess(option: OpenOption, price: Decimal, on: date) -> Assessment:
 
     At the strike counts as in the money: who watches a position wants to know.
     """
-    price = price.quantize(_MICRO)
+    price = money.micro(price)
     pct = (price - option.strike) / option.strike * 100
     is_itm = price <= option.strike if option.direction == "put" else price >= option.strike
     near = 100 * abs(price - option.strike) <= NEAR_PERCENT * option.strike

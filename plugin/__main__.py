@@ -8,18 +8,16 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import resource
 import socket
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from adapters import errand
+from adapters import errand, growth
 from plugin import loading
 from plugin.base import Plugin
 from plugin.context import Context
@@ -46,11 +44,7 @@ def main(arguments: list[str]) -> int:
 
 def _confine(memory_mb: int) -> None:
     """Step back behind the others, and take no more than this over what we have."""
-    if sys.platform == "linux":
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-        most = pages * resource.getpagesize() + memory_mb * _MEGABYTE
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    growth.limit(memory_mb * _MEGABYTE)
     os.nice(_POLITE)
 
 

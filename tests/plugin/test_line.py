@@ -32,19 +32,20 @@ def ends() -> Iterator[tuple[Line, socket.socket]]:
         yield Line(theirs), ours
 
 
-def give_up(line: Line, patch: pytest.MonkeyPatch) -> None:
+def give_up(line: Line, ours: socket.socket, patch: pytest.MonkeyPatch) -> None:
+    """Ask, and be gone before the reply is there."""
     with patch.context() as meanwhile:
         meanwhile.setattr(line, "_heard", Impatient())
         with pytest.raises(GivenUp):
             line.ask(SPY)
+    ours.sendall(errand.line(errand.Reply(200, "what SPY costs")))
 
 
 def test_an_answer_that_was_given_up_is_no_other_questions(
     ends: tuple[Line, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, ours = ends
-    give_up(line, monkeypatch)
-    ours.sendall(errand.line(errand.Reply(200, "what SPY costs")))
+    give_up(line, ours, monkeypatch)
     with pytest.raises(Unheard, match="given up"):
         line.ask(XYZ)
 
@@ -53,8 +54,7 @@ def test_the_last_word_is_heard_over_an_answer_that_was_given_up(
     ends: tuple[Line, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line, ours = ends
-    give_up(line, monkeypatch)
-    ours.sendall(errand.line(errand.Reply(200, "what SPY costs")))
+    give_up(line, ours, monkeypatch)
     ours.shutdown(socket.SHUT_WR)
     line.tell(DONE)
     line._socket.close()

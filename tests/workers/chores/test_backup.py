@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,31 @@ def head_of(path: Path) -> chain.Verdict:
 
 def head(yard: Yard) -> str:
     return yard.log.hash_at(yard.log.head()).hex()
+
+
+def misplace(path: Path) -> None:
+    """Turn a bit of the index of streams: one reads short from then on."""
+    with closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name='sqlite_autoindex_stored_events_1'"
+        ).fetchone()
+        (stream,) = connection.execute(
+            "SELECT originator_id FROM stored_events ORDER BY rowid DESC LIMIT 1"
+        ).fetchone()
+    content = bytearray(path.read_bytes())
+    place = content.index(stream.encode(), (page - 1) * size, page * size)
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def damage(path: Path) -> None:
+    """Change a fact, as somebody with an editor would."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "UPDATE stored_events SET state=replace(state, 'XYZ', 'XYY') WHERE topic='OptionSold'"
+        )
+        connection.commit()
 
 
 async def test_last_nights_backup_restored_into_an_empty_directory_has_the_same_head_hash(
@@ -86,29 +112,6 @@ async def test_a_directory_that_holds_something_is_left_as_it_is(
     assert restore.main([str(traded.settings.backups_dir / "ledger-2026-01-06.db"), str(into)]) == 1
     assert "is not empty, it holds notes.txt" in capsys.readouterr().err
     assert [each.name for each in into.iterdir()] == ["notes.txt"]
-
-
-async def test_a_damaged_backup_is_not_restored(
-    traded: Yard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await back_up(traded)
-    copy, into = traded.settings.backups_dir / "ledger-2026-01-06.db", tmp_path / "again"
-    damage(copy)
-    assert restore.main([str(copy), str(into)]) == 1
-    assert "is not what was recorded" in capsys.readouterr().err
-    assert not into.exists()
-
-
-async def test_a_backup_whose_index_lacks_a_row_is_not_restored(
-    traded: Yard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await back_up(traded)
-    copy, into = traded.settings.backups_dir / "ledger-2026-01-06.db", tmp_path / "again"
-    misplace(copy)
-    assert restore.main([str(copy), str(into)]) == 1
-    assert "missing from index" in capsys.readouterr().err
-    assert not into.exists()
-    assert verify.main([str(copy)]) == 1
 
 
 async def test_a_ledger_whose_index_lacks_a_row_is_no_backup(traded: Yard) -> None:
@@ -186,26 +189,21 @@ async def test_a_number_to_keep_that_makes_no_sense_is_refused(traded: Yard, kee
         await back_up(traded, settings={"keep": keep})
 
 
-def misplace(path: Path) -> None:
-    """Turn a bit of the index of streams: one reads short from then on."""
-    with closing(sqlite3.connect(path)) as connection:
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-        (page,) = connection.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name='sqlite_autoindex_stored_events_1'"
-        ).fetchone()
-        (stream,) = connection.execute(
-            "SELECT originator_id FROM stored_events ORDER BY rowid DESC LIMIT 1"
-        ).fetchone()
-    content = bytearray(path.read_bytes())
-    place = content.index(stream.encode(), (page - 1) * size, page * size)
-    content[place] ^= 1
-    path.write_bytes(content)
-
-
-def damage(path: Path) -> None:
-    """Change a fact, as somebody with an editor would."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "UPDATE stored_events SET state=replace(state, 'XYZ', 'XYY') WHERE topic='OptionSold'"
-        )
-        connection.commit()
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [(damage, "is not what was recorded"), (misplace, "missing from index")],
+)
+async def test_a_backup_that_was_harmed_is_not_restored(
+    traded: Yard,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    harm: Callable[[Path], None],
+    why: str,
+) -> None:
+    await back_up(traded)
+    copy, into = traded.settings.backups_dir / "ledger-2026-01-06.db", tmp_path / "again"
+    harm(copy)
+    assert restore.main([str(copy), str(into)]) == 1
+    assert why in capsys.readouterr().err
+    assert not into.exists()
+    assert verify.main([str(copy)]) == 1
